@@ -1,0 +1,222 @@
+/* The configuration: INI text in, one fixed struct out, every error in one pass. SPEC section 2.
+ *
+ * The loader takes text only; who reads files (and follows `include`) is above. One mechanism for
+ * every section: its settings are a slice of one table, read through a key table (kind.h), asked
+ * for by key id. A value not set in a probe's section comes from [defaults] (keys common to all
+ * probes only), then from the key's fallback.
+ *
+ * Memory: struct config is about half a megabyte of address space, used from the front; no heap.
+ * Thread rule: written while loading, read-only for everybody afterwards. */
+#ifndef PICKET_CONFIG_H
+#define PICKET_CONFIG_H
+
+#include "kind.h"
+
+/* Keys common to all probes; kind-specific ids follow from KIND_KEY_FIRST. */
+enum probe_key {
+    PROBE_INTERVAL,
+    PROBE_TIMEOUT,
+    PROBE_ATTEMPTS,
+    PROBE_LABEL,
+    PROBE_SLO,
+    PROBE_DEPENDS_ON,
+    PROBE_ENABLED,
+    PROBE_IP, /* a choice: enum ip_choice */
+    PROBE_SOURCE,
+    PROBE_KEY_COUNT,
+    KIND_KEY_FIRST = 32
+};
+enum ip_choice { IP_ANY, IP_PREFER4, IP_PREFER6, IP_ONLY4, IP_ONLY6 };
+
+enum agent_key {
+    AGENT_SITE,
+    AGENT_LABEL,
+    AGENT_INCLUDE,
+    AGENT_STORE,
+    AGENT_STORE_SIZE,
+    AGENT_COMMIT,
+    AGENT_CONCURRENCY,
+    AGENT_SOCKET,      /* unix socket of `status`; "none": no socket */
+    AGENT_CLOCK_TRUST, /* choice: plausible | synced */
+    AGENT_LOG_LEVEL,   /* choice: error | warning | info | debug */
+    AGENT_KEY_COUNT
+};
+enum push_key {
+    PUSH_URL, /* unset: nothing is pushed */
+    PUSH_INTERVAL,
+    PUSH_TIMEOUT,
+    PUSH_USERNAME,
+    PUSH_PASSWORD_FILE,
+    PUSH_BEARER_FILE,
+    PUSH_CA_FILE,
+    PUSH_CERT_FILE,
+    PUSH_KEY_FILE,
+    PUSH_VERIFY,
+    PUSH_KEY_COUNT
+};
+enum watchdog_key { WATCHDOG_DEVICE, WATCHDOG_TIMEOUT, WATCHDOG_KEY_COUNT };
+
+/* One `key = value` line. */
+struct setting {
+    uint16_t key;
+    uint16_t file; /* index into config.files */
+    uint32_t line;
+    uint32_t text;   /* offset into config.text; 0: none */
+    uint32_t length; /* of the text, without its NUL */
+    int64_t number;
+};
+
+struct config_section {
+    const struct probe_kind *kind; /* NULL for agent, push, watchdog, defaults */
+    uint32_t name;                 /* offset into config.text */
+    uint16_t file;
+    uint32_t line; /* of the section's header; 0: the section is not in the file */
+    uint16_t first_setting, setting_count;
+};
+
+enum slo_type { SLO_AVAILABILITY, SLO_LATENCY };
+
+struct config_slo {
+    enum slo_type type;
+    int64_t objective_ppm;
+    usec_t threshold_us; /* latency only */
+    usec_t window_us;
+};
+
+struct config_label {
+    uint32_t name, value; /* offsets into config.text */
+};
+
+struct config_probe {
+    struct config_section section;
+    usec_t interval_us, timeout_us;
+    unsigned attempts;
+    bool enabled;
+    uint16_t first_target, target_count;
+    uint8_t slo_count;
+    struct config_slo slos[CAP_SLOS_PER_PROBE];
+    uint8_t label_count; /* the agent's labels are merged in */
+    struct config_label labels[CAP_LABELS];
+    uint16_t depends_on; /* index of a probe, CONFIG_NO_PROBE when unset */
+};
+#define CONFIG_NO_PROBE UINT16_MAX
+
+struct config_target {
+    uint16_t probe;
+    uint16_t key;      /* the KEY_TARGET key that named it */
+    uint32_t instance; /* offset into config.text */
+};
+
+struct config {
+    struct config_section agent, push, watchdog, defaults;
+    uint8_t label_count;
+    struct config_label labels[CAP_LABELS]; /* the agent's own series' */
+    uint16_t probe_count, target_count, setting_count, file_count;
+    uint32_t text_used;
+    struct config_probe probes[CAP_PROBES];
+    struct config_target targets[CAP_TARGETS]; /* in the order of the file, grouped by probe */
+    struct setting settings[CAP_SETTINGS];
+    uint32_t files[CAP_FILES]; /* offsets of their names */
+    char text[CAP_TEXT_BYTES]; /* NUL-terminated strings; offset 0 is "" */
+};
+
+/* Where errors go, one call each, in the order found. */
+struct config_errors {
+    void *context;
+    void (*report)(void *context, const char *file, unsigned line, const char *message);
+    unsigned count; /* counted here, starts at 0 */
+};
+
+/* Loading: begin, add the main file's text, then what config_next_include() asks for, then finish.
+ *
+ *   config_begin(&loader, &config, kinds, kind_count, &errors);
+ *   config_add_text(&loader, "site.conf", text, size);
+ *   while ((pattern = config_next_include(&loader, &from))) … expand, read, config_add_text …
+ *   if (config_finish(&loader)) … config is complete and checked …
+ */
+struct config_loader {
+    struct config *config;
+    const struct probe_kind *const *kinds;
+    unsigned kind_count;
+    struct config_errors *errors;
+    uint16_t current_file;
+    struct config_section *section; /* where settings go now; NULL: skip until the next header */
+    const struct config_key *keys;
+    unsigned includes_done;
+    bool limit_reported;
+};
+
+/* `kinds` are borrowed as long as the config lives. Zeroes *config. */
+void config_begin(struct config_loader *loader, struct config *config,
+                  const struct probe_kind *const *kinds, unsigned kind_count,
+                  struct config_errors *errors);
+/* Reads one file's text (UTF-8, no NUL; a BOM and CRLF line ends are accepted). `name` appears in
+ * messages. Nothing is kept of `text`. */
+void config_add_text(struct config_loader *loader, const char *name, const char *text, size_t size);
+/* The next `include = PATTERN` not yet handed out, and the file it stands in (a relative pattern is
+ * relative to that file); NULL when all were. */
+const char *config_next_include(struct config_loader *loader, const char **from_file,
+                                unsigned *line);
+/* Cross checks (required keys, timeout against interval, names, depends_on and its cycles, kinds'
+ * own check()). True when errors->count is 0: only then may *config be used. */
+bool config_finish(struct config_loader *loader);
+
+/* Reports one error against the line of a setting, or of the section's header when `setting` is
+ * NULL. For kinds' check(). */
+void config_error_at(const struct config *config, const struct config_section *section,
+                     const struct setting *setting, struct config_errors *errors,
+                     const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* Occurrence `nth` (from 0) of a key as set in the section, or NULL. Looks neither at [defaults]
+ * nor at fallbacks. */
+const struct setting *config_setting(const struct config *config,
+                                     const struct config_section *section, unsigned key,
+                                     unsigned nth);
+/* How often the key stands in the section. */
+unsigned config_count(const struct config *config, const struct config_section *section,
+                      unsigned key);
+/* The effective number of a switch, integer, duration, size or choice: section, [defaults],
+ * fallback; 0 when none of them has it. */
+int64_t config_number(const struct config *config, const struct config_section *section,
+                      unsigned key);
+/* The effective text of a key, NULL when unset. `length` may be NULL. Borrowed from the config (a
+ * fallback: from its table). */
+const char *config_text(const struct config *config, const struct config_section *section,
+                        unsigned key, size_t *length);
+/* The text of a setting. */
+static inline const char *config_setting_text(const struct config *config,
+                                              const struct setting *setting)
+{
+    return config->text + setting->text;
+}
+
+/* The key table entry of a key id in a section (kind-specific ids need section->kind). */
+const struct config_key *config_key(const struct config_section *section,
+                                    const struct config *config, unsigned key);
+
+static inline const char *config_probe_name(const struct config *config,
+                                            const struct config_probe *probe)
+{
+    return config->text + probe->section.name;
+}
+static inline const char *config_instance(const struct config *config, unsigned target)
+{
+    return config->text + config->targets[target].instance;
+}
+static inline const struct config_probe *config_target_probe(const struct config *config,
+                                                             unsigned target)
+{
+    return &config->probes[config->targets[target].probe];
+}
+/* Index of the probe with this name, CONFIG_NO_PROBE when there is none. */
+unsigned config_find_probe(const struct config *config, const char *name);
+/* The site name (never NULL). */
+const char *config_site(const struct config *config);
+
+/* Key tables of the fixed sections and of the keys common to all probes, for --help and docs. */
+extern const struct config_key config_agent_keys[AGENT_KEY_COUNT];
+extern const struct config_key config_push_keys[PUSH_KEY_COUNT];
+extern const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT];
+extern const struct config_key config_probe_keys[PROBE_KEY_COUNT];
+
+#endif

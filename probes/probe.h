@@ -1,0 +1,76 @@
+/* The interface every kind of probe implements: one const table per kind.
+ *
+ * The runner owns deadline, concurrency, attempts, name resolution and total duration. A probe
+ * marks the end of each phase in run->result, decides the verdict once, and answers how to go on.
+ *
+ * Rules for step(): never block; a slice of work ends within 10 ms (a TLS handshake: one state per
+ * call, then YIELD); read run->now_us for decisions and the clock next to the system call that is
+ * measured. After DONE or cancel() a run holds no descriptor. A run may be stepped for no reason:
+ * readiness is only a hint.
+ *
+ * Memory: open() may allocate (patterns, trust chains) and is called once per target at start;
+ * start/step/cancel must not, except inside the library of the kind. The per-run state is
+ * `run_bytes` zeroed bytes given by the runner. */
+#ifndef PICKET_PROBE_H
+#define PICKET_PROBE_H
+
+#include "clock.h"
+#include "config.h"
+#include "kind.h"
+#include "resolver.h"
+#include "result.h"
+#include "waits.h"
+
+enum progress {
+    PROGRESS_WAIT,  /* step again when a descriptor in waits() is ready or its wake has come */
+    PROGRESS_YIELD, /* runnable: step again, after the others had a turn */
+    PROGRESS_DONE,  /* the verdict stands in run->result */
+};
+
+/* Where a target is, for the runner to resolve before start(). */
+struct endpoint {
+    char host[256]; /* a name or address literal; "": nothing to resolve (serial line, file) */
+    uint16_t port;
+};
+
+struct run {
+    const struct config *config;
+    const struct config_probe *probe;
+    unsigned target;
+    unsigned slot;     /* 0 .. CAP_RUNS - 1, for state kept per slot */
+    void *prepared;    /* what open() made for this target */
+    void *state;       /* run_bytes, zeroed before start() */
+    struct result *result;
+    const struct clock *clock;
+    const struct endpoint *endpoint;
+    const struct address *addresses; /* of the endpoint; none when host is "" */
+    unsigned address_count;
+    usec_t now_us;      /* of this turn */
+    usec_t deadline_us; /* the runner cancels then; for probes that divide their time */
+};
+
+struct probe_ops {
+    struct probe_kind kind;
+    size_t run_bytes;
+
+    /* Prepares a target (never fails for a configuration that check() accepted, except for what
+     * only the machine knows: a CA file that cannot be read). *endpoint is filled. On an error
+     * `why` says it in one line. close() frees; it is not called after a failed open(). */
+    enum error (*open)(const struct config *config, const struct config_probe *probe,
+                       unsigned target, void **prepared, struct endpoint *endpoint, char *why,
+                       size_t why_size);
+    void (*close)(void *prepared);
+
+    enum progress (*start)(struct run *run);
+    enum progress (*step)(struct run *run, const struct waits *ready);
+    /* Adds what the run waits for. Called after WAIT. */
+    void (*waits)(struct run *run, struct waits *waits);
+    /* Ends the run now, at any moment, twice if need be; never blocks. For a run that was cut off
+     * it marks nothing; on_deadline() may be asked first. */
+    void (*cancel)(struct run *run);
+    /* Optional. Called when the deadline cuts the run, before cancel(): closes the open phase and
+     * decides which phase is blamed; the runner fails with `timeout` in the phase it returns. */
+    enum phase (*current_phase)(struct run *run);
+};
+
+#endif
