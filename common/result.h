@@ -122,6 +122,7 @@ struct result {
     enum outcome outcome;
     enum reason reason; /* REASON_NONE unless outcome is failure */
     enum phase phase;   /* where it ended badly; PHASE_NONE on success */
+    bool decided;       /* false: the run has not come to its verdict */
     usec_t started_us;  /* monotonic */
     usec_t duration_us; /* whole run, resolve included */
     uint32_t phases_reached;          /* PHASE_BIT of each phase that has a duration */
