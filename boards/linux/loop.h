@@ -1,0 +1,31 @@
+/* The event loop: one turn asks every source what it waits for, waits, and lets each go on.
+ *
+ * There is nothing to register and nothing to forget: descriptors are told anew each turn
+ * (waits.h). With some dozens of them poll(2) costs less than the system calls that would keep an
+ * epoll set up to date. Order matters only for latency: earlier sources step first. */
+#ifndef PICKET_LOOP_H
+#define PICKET_LOOP_H
+
+#include "clock.h"
+#include "waits.h"
+
+struct loop_source {
+    void *context;
+    void (*waits)(void *context, struct waits *waits);
+    void (*step)(void *context, const struct waits *ready, usec_t now_us);
+};
+
+struct loop {
+    const struct clock *clock;
+    const struct loop_source *sources; /* borrowed */
+    unsigned count;
+    struct waits waits;
+    usec_t lag_us; /* how late the last turn began beyond the wake it was asked for */
+};
+
+void loop_init(struct loop *loop, const struct clock *clock, const struct loop_source *sources,
+               unsigned count);
+/* One turn. Waits at most until the earliest wake any source asked for. */
+void loop_turn(struct loop *loop);
+
+#endif

@@ -1,0 +1,56 @@
+#include "signals.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static sigset_t handled(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    return set;
+}
+
+enum error signals_open(struct signals *signals)
+{
+    *signals = (struct signals){.fd = -1};
+    sigset_t set = handled();
+    signal(SIGPIPE, SIG_IGN);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signals->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return signals->fd < 0 ? ERROR_EXHAUSTED : ERROR_NONE;
+}
+
+void signals_close(struct signals *signals)
+{
+    if (signals->fd >= 0) {
+        close(signals->fd);
+        signals->fd = -1;
+    }
+    sigset_t set = handled();
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_DFL);
+}
+
+void signals_waits(const struct signals *signals, struct waits *waits)
+{
+    waits_add(waits, signals->fd, POLLIN);
+}
+
+void signals_step(struct signals *signals, const struct waits *ready)
+{
+    if (!waits_ready(ready, signals->fd)) {
+        return;
+    }
+    struct signalfd_siginfo info;
+    while (read(signals->fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            signals->reload = true;
+        } else {
+            signals->stop = true;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+#include "verbs.h"
+
+#include <ares.h>
+#include <curl/curl.h>
+#include <mbedtls/version.h>
+#include <modbus.h>
+#include <pcre2.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "value.h"
+#include "version.h"
+
+static const char *program_name = "picketd";
+
+const char *verbs_program(void)
+{
+    return program_name;
+}
+
+int verbs_usage_error(const char *verb, const char *format, ...)
+{
+    va_list arguments;
+    fprintf(stderr, "%s%s%s: ", program_name, *verb ? " " : "", verb);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "\nTry '%s%s%s --help'.\n", program_name, *verb ? " " : "", verb);
+    return EXIT_CODE_USAGE;
+}
+
+static int print_version(void)
+{
+    char mbedtls[18], pcre2[64];
+    mbedtls_version_get_string(mbedtls);
+    pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
+    const char *pcre2_number_end = strchr(pcre2, ' ');
+    printf("%s %s (commit %s)\n", program_name, picket_version, picket_commit);
+    printf("libcurl %s, mbedTLS %s, c-ares %s, libmodbus %s, PCRE2 %.*s\n",
+           curl_version_info(CURLVERSION_NOW)->version, mbedtls, ares_version(NULL),
+           LIBMODBUS_VERSION_STRING,
+           pcre2_number_end ? (int)(pcre2_number_end - pcre2) : (int)strlen(pcre2), pcre2);
+    return EXIT_CODE_OK;
+}
+
+static int print_help(const char *summary, const struct verb *verbs)
+{
+    printf("%s - %s\n\nUsage: %s VERB [ARGUMENTS]\n\n", program_name, summary, program_name);
+    for (const struct verb *verb = verbs; verb->name; verb++) {
+        printf("  %-10s %-28s %s\n", verb->name, verb->arguments, verb->summary);
+    }
+    printf("\n  --version  versions of this program and of the libraries linked in\n"
+           "  --help     this text; '%s VERB --help' explains a verb\n",
+           program_name);
+    return EXIT_CODE_OK;
+}
+
+static int unknown_verb(const char *word, const struct verb *verbs)
+{
+    const char *names[32];
+    unsigned count = 0;
+    for (const struct verb *verb = verbs; verb->name && count + 1 < 32; verb++) {
+        names[count++] = verb->name;
+    }
+    names[count] = NULL;
+    const char *near = value_near_miss(word, strlen(word), names);
+    if (near) {
+        return verbs_usage_error("", "unknown verb '%s'; did you mean '%s'?", word, near);
+    }
+    return verbs_usage_error("", "unknown verb '%s'", word);
+}
+
+int verbs_main(const char *program, const char *summary, const struct verb *verbs, int argc,
+               char **argv)
+{
+    program_name = program;
+    if (argc < 2) {
+        print_help(summary, verbs);
+        return EXIT_CODE_USAGE;
+    }
+    const char *word = argv[1];
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        return print_version();
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+        return print_help(summary, verbs);
+    }
+    for (const struct verb *verb = verbs; verb->name; verb++) {
+        if (strcmp(word, verb->name) == 0) {
+            return verb->run(argc - 1, argv + 1);
+        }
+    }
+    return unknown_verb(word, verbs);
+}
