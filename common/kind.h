@@ -18,9 +18,10 @@ enum setting_type {
     SETTING_DURATION, /* 250ms 30s 5m 12h 30d     -> number in microseconds */
     SETTING_SIZE,     /* bytes, 64K 1M            -> number */
     SETTING_CHOICE,   /* one of `choices`         -> number, the index in it */
-    SETTING_TEXT,     /* bare or quoted, C escapes -> text (may hold NUL bytes: use its length) */
+    SETTING_TEXT,     /* bare or quoted, C escapes -> text: not empty, UTF-8, no control bytes,
+                       * unless KEY_BINARY */
     SETTING_PATTERN,  /* /…/ or /…/i              -> text without slashes, number = PATTERN_CASELESS */
-    SETTING_RAW,      /* as written; the kind's check() reads it */
+    SETTING_RAW,      /* as written, without a comment -> text; the kind's check() reads it */
 };
 
 enum { PATTERN_CASELESS = 1 };
@@ -30,6 +31,8 @@ enum {
     KEY_REQUIRED = 2, /* the section is wrong without it */
     KEY_TARGET = 4,   /* each occurrence is a target; its text is the `instance` label. A kind may
                        * have several such keys; one target at least is required */
+    KEY_BINARY = 8,   /* a SETTING_TEXT that may be "" and may hold any byte, NUL included (use its
+                       * length): for a body, never for what ends in a header, a path or a label */
 };
 
 struct config_key {
@@ -49,6 +52,7 @@ struct probe_kind {
     unsigned key_count;
     uint64_t reasons; /* REASON_BIT of every reason a run of this kind can end with */
     uint32_t phases;  /* PHASE_BIT likewise; series probe_<kind>_duration_seconds{phase} */
+    const char *phases_help; /* HELP of that series; NULL: "Duration of <kind> check by phase" */
     uint64_t facts;   /* FACT_BIT of the facts it may set (the runner's three not included) */
     bool tls;         /* may report tls_facts */
     /* Optional. Pure: reads one section at load and reports every mistake through

@@ -2,7 +2,23 @@
  *
  * metrics_walk() visits each family once, its samples one after the other; the encoder behind the
  * visitor (expo_text.h, expo_proto.h) turns them into bytes. The walk reads the agent's state and
- * nothing else, so the same walk serves the push, `probe --format prom` and a local scrape. */
+ * nothing else, so the same walk serves the push, `probe --format prom` and a local scrape.
+ *
+ * What is there when:
+ * - Counters, histograms and SLO objectives of every target, enabled or not, are there from the
+ *   first walk, with every value their labels can take. Failure reasons are those the kind declares.
+ * - Gauges of a target are there once it has a result, and tell of the last run only: a fact that
+ *   was not set, a phase that was not reached and a value that could not be read have no sample.
+ *   Facts and phases a kind does not declare (kind.h) are not exported. probe_success knows only 0
+ *   and 1, so it is absent while the last result is `unknown`; that run is counted in
+ *   picket_probe_results_total.
+ * - Times of the agent that are not known (no trusted clock, no push yet) have no sample.
+ *
+ * Labels come in this order: probe, kind, instance on Picket's own counters, histogram and SLO
+ * series; probe, instance on gauges of the last run; instance alone (the site) on the agent's own;
+ * then the configured labels, then those of the series itself.
+ *
+ * Memory: the walk needs about 1 KiB of stack. Thread rule: that of what it reads. */
 #ifndef PICKET_METRICS_H
 #define PICKET_METRICS_H
 
@@ -16,6 +32,7 @@ struct metric_label {
     const char *value;
 };
 
+/* At most three that say whose series it is, and five of the series itself. */
 struct metric_labels {
     unsigned count;
     struct metric_label at[CAP_LABELS + 8];
@@ -34,7 +51,7 @@ struct metric_visitor {
 
 /* The agent's own numbers, beside those of its targets. */
 struct agent_numbers {
-    const char *version, *commit;
+    const char *version, *commit; /* as labels cut at METRICS_VERSION_BYTES - 1 */
     double start_timestamp_seconds;      /* 0: clock not trusted, not exported */
     double last_cycle_timestamp_seconds; /* likewise */
     bool clock_trusted;
@@ -59,7 +76,28 @@ struct metrics_view {
 
 void metrics_walk(const struct metrics_view *view, const struct metric_visitor *visitor);
 
-/* An upper bound of the encoded size of any body this configuration can give, in either encoding. */
+/* An upper bound of the encoded size of any body this configuration can give, in either encoding:
+ * the size of the body in which everything a target, a kind or the agent can report is there, as
+ * long as it can get. Walks all series; for start-up, not for every push. */
 size_t metrics_body_bound(const struct config *config);
+
+#define METRICS_VERSION_BYTES  64
+#define METRICS_SLO_NAME_BYTES 96
+/* The value of label `slo`, unique within the probe: "availability" or "latency_800ms"; with the
+ * window ("availability_30d") when another SLO of the probe has the same type and threshold, with
+ * the objective too ("availability_30d_99.9") when that one has the same window, and numbered from
+ * the second on when even that is the same. NUL-terminated; `size` METRICS_SLO_NAME_BYTES is
+ * enough. */
+void metrics_slo_name(const struct config_probe *probe, unsigned slo, char *name, size_t size);
+
+/* True for a label name the series themselves use (or the push group, or Prometheus): a configured
+ * label of this name is left out, because a label given twice makes a receiver refuse the whole
+ * body. */
+bool metrics_label_reserved(const char *name);
+
+/* For encoders: the upper bound of bucket i in seconds, +Inf for the last (i == bound_count). */
+double metrics_bucket_bound(const struct histogram *histogram, unsigned i);
+/* For encoders: microseconds as seconds. */
+double metrics_seconds_total(uint64_t total_us);
 
 #endif
