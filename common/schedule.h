@@ -30,6 +30,8 @@ void schedule_add(struct schedule *schedule, usec_t interval_us, usec_t phase_us
 /* Moves past every start that can no longer be made (the next one is due too) and returns how many
  * those were. Call before asking whether an entry is due. */
 uint64_t schedule_missed(struct schedule *schedule, unsigned entry, usec_t now_us);
+/* The same when nothing will be started any more: the start that waits is missed too. */
+uint64_t schedule_abandon(struct schedule *schedule, unsigned entry, usec_t now_us);
 /* True when a start is due and the last run has ended. */
 bool schedule_is_due(const struct schedule *schedule, unsigned entry, usec_t now_us);
 /* The start was made: the next is one interval later. Returns the lateness. */
