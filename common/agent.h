@@ -28,7 +28,9 @@ struct agent_ports {
 
 /* What status and the push tell about one target beyond its counters. */
 struct target_state {
-    usec_t changed_us;         /* monotonic: when the outcome last changed */
+    usec_t changed_us; /* monotonic: when the outcome last changed */
+    bool held_back;    /* the last result is `unknown` because of depends_on; nothing was run */
+    /* The last result that was not a success, held back ones aside. */
     enum outcome last_failure_outcome; /* OUTCOME_SUCCESS: none yet */
     enum reason last_failure_reason;
     enum phase last_failure_phase;
@@ -36,9 +38,17 @@ struct target_state {
     char last_failure_note[CAP_NOTE_BYTES];
 };
 
+enum agent_state {
+    AGENT_RUNNING,
+    AGENT_DRAINING,   /* starts nothing more; runs and a push in flight come to their end */
+    AGENT_FINAL_PUSH, /* the last totals are on their way */
+    AGENT_STOPPED
+};
+
 struct agent {
     const struct config *config;
     struct agent_ports ports;
+    enum agent_state state;
     struct schedule schedule;
     struct push push;
     struct sli slis[CAP_TARGETS];
@@ -48,19 +58,23 @@ struct agent {
     struct result incoming; /* where results are collected */
     unsigned runs_in_flight;
     unsigned concurrency;
-    unsigned next_start;    /* round robin, so that no target starves at the cap */
+    unsigned next_start;   /* round robin, so that no target starves at the cap */
+    usec_t start_retry_us; /* the prober refused: when to offer again; USEC_NEVER otherwise */
     usec_t started_us;
+    usec_t stepped_us;      /* of the last turn */
+    usec_t start_unix_us;   /* wall time of started_us; 0 until the clock was first trusted */
     usec_t lateness_max_us; /* of starts, since the agent began */
     usec_t loop_lag_us;     /* greatest since the last push body */
     uint64_t passes;
     struct buffer body;
-    bool stopping;
+    usec_t push_failing_since_us; /* 0: the last push was accepted, or there was none */
+    usec_t drain_until_us;        /* while stopping: runs in flight then are ended */
     usec_t stop_deadline_us;
-    bool final_pushed;
 };
 
 /* `config` and the memory of `body` are borrowed for the agent's life; size the body with
- * metrics_body_bound(). `version` and `commit` are borrowed too. */
+ * metrics_body_bound(). The agent's memory need not be zeroed, and only as much of it is touched as
+ * the configuration has targets. */
 void agent_init(struct agent *agent, const struct config *config, const struct agent_ports *ports,
                 void *body, size_t body_size, usec_t now_us);
 
@@ -71,8 +85,11 @@ usec_t agent_step(struct agent *agent, usec_t now_us);
 /* Reports how late the loop came back beyond the wake it was asked for. */
 void agent_loop_lag(struct agent *agent, usec_t lag_us);
 
-/* Orderly end: starts nothing more, lets runs in flight end until `deadline`, then makes one final
- * push. agent_step() goes on being called until agent_stopped(). */
+/* Orderly end: starts nothing more, lets runs in flight end, then makes one final push with the
+ * totals of all that was measured, whatever became of the push before. All of it is over at
+ * `deadline`: of the time until then the push is left its timeout, half at most, and runs that last
+ * longer are ended and counted as missed. agent_step() goes on being called until agent_stopped().
+ * A second call can only bring the deadline forward. */
 void agent_stop(struct agent *agent, usec_t deadline_us);
 bool agent_stopped(const struct agent *agent);
 

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 /* Doubles hold every integer up to here (2^53), so these print as integers. */
 #define EXACT_INTEGER_MAX 9007199254740992.0
 #define DIGITS_MAX        17
@@ -126,40 +128,6 @@ void buffer_append_escaped(struct buffer *buffer, const void *bytes, size_t coun
     }
 }
 
-/* The length of the well-formed UTF-8 sequence that begins here, 0 when there is none. The ranges
- * of the second byte rule out overlong forms, surrogates and what lies past U+10FFFF (RFC 3629
- * section 4). The text ends with a NUL, which fits no range, so nothing is read behind it. */
-static size_t utf8_length(const uint8_t *text)
-{
-    uint8_t low = 0x80, high = 0xbf;
-    size_t length;
-    if (text[0] < 0x80) {
-        return 1;
-    }
-    if (text[0] >= 0xc2 && text[0] <= 0xdf) {
-        length = 2;
-    } else if (text[0] >= 0xe0 && text[0] <= 0xef) {
-        length = 3;
-        low = text[0] == 0xe0 ? 0xa0 : low;
-        high = text[0] == 0xed ? 0x9f : high;
-    } else if (text[0] >= 0xf0 && text[0] <= 0xf4) {
-        length = 4;
-        low = text[0] == 0xf0 ? 0x90 : low;
-        high = text[0] == 0xf4 ? 0x8f : high;
-    } else {
-        return 0;
-    }
-    if (text[1] < low || text[1] > high) {
-        return 0;
-    }
-    for (size_t i = 2; i < length; i++) {
-        if (text[i] < 0x80 || text[i] > 0xbf) {
-            return 0;
-        }
-    }
-    return length;
-}
-
 /* One ASCII character inside a JSON string. */
 static void append_json_ascii(struct buffer *buffer, uint8_t byte)
 {
@@ -177,19 +145,18 @@ static void append_json_ascii(struct buffer *buffer, uint8_t byte)
 
 void buffer_append_json_string(struct buffer *buffer, const char *string)
 {
-    const uint8_t *next = (const uint8_t *)string;
     buffer_append_byte(buffer, '"');
-    while (*next != '\0') {
-        size_t length = utf8_length(next);
+    while (*string != '\0') {
+        size_t length = utf8_length(string);
         if (length == 0) {
-            buffer_append_string(buffer, "\xef\xbf\xbd");
+            buffer_append_string(buffer, UTF8_REPLACEMENT);
             length = 1;
         } else if (length == 1) {
-            append_json_ascii(buffer, *next);
+            append_json_ascii(buffer, (uint8_t)*string);
         } else {
-            buffer_append(buffer, next, length);
+            buffer_append(buffer, string, length);
         }
-        next += length;
+        string += length;
     }
     buffer_append_byte(buffer, '"');
 }
