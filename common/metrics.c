@@ -129,7 +129,7 @@ static void visit_target(struct walk *walk, unsigned target)
 static void visit_targets(struct walk *walk)
 {
     for (unsigned i = 0; i < walk->config->target_count; i++) {
-        if (walk->only_target < 0 || (unsigned)walk->only_target == i) {
+        if (walk->only_probe < 0 || walk->only_probe == walk->config->targets[i].probe) {
             visit_target(walk, i);
         }
     }
@@ -233,7 +233,7 @@ void metrics_walk(const struct metrics_view *view, const struct metric_visitor *
     struct metrics_source source = {.context = &copy, .sli = view_sli, .last = view_last};
     struct walk walk = {.config = view->config,
                         .agent = view->agent,
-                        .only_target = view->only_target,
+                        .only_probe = view->only_probe,
                         .source = &source,
                         .visitor = visitor};
     metrics_walk_source(&walk);

@@ -71,7 +71,7 @@ struct metrics_view {
     const struct result *last;     /* one per target */
     const bool *seen;              /* last[i] is valid */
     const struct agent_numbers *agent; /* NULL: targets only */
-    int only_target;               /* -1: all */
+    int only_probe;                /* index of a probe; -1: all, and the agent */
 };
 
 void metrics_walk(const struct metrics_view *view, const struct metric_visitor *visitor);

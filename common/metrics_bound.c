@@ -132,7 +132,7 @@ size_t metrics_body_bound(const struct config *config)
     struct metrics_source source = {.context = &worst, .sli = worst_sli, .last = worst_result};
     struct walk walk = {.config = config,
                         .agent = &numbers,
-                        .only_target = -1,
+                        .only_probe = -1,
                         .source = &source,
                         .visitor = &visitor};
     metrics_walk_source(&walk);
