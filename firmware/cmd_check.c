@@ -73,7 +73,7 @@ static size_t first_push_bytes(void)
                                 .last = last,
                                 .seen = seen,
                                 .agent = &numbers,
-                                .only_target = -1};
+                                .only_probe = -1};
     struct buffer measure;
     struct expo_proto encoder;
     buffer_init(&measure, NULL, 0);

@@ -1,0 +1,283 @@
+#include "daemon.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "cares_resolver.h"
+#include "config_file.h"
+#include "linux_clock.h"
+#include "linux_logger.h"
+#include "loop.h"
+#include "push_transport.h"
+#include "registry.h"
+#include "runner.h"
+#include "signals.h"
+#include "status_server.h"
+#include "version.h"
+
+/* Long enough for the runs in flight and one push; shorter than systemd's patience (90 s). */
+#define STOP_TIME_US (15 * USEC_PER_SEC)
+
+struct daemon {
+    const char *path;
+    const struct config *config;
+    enum clock_trust trust;
+    struct clock clock;
+    struct linux_logger logger_state;
+    struct logger logger;
+    struct cares_resolver *resolver;
+    struct resolver resolver_port;
+    struct runner *runner;
+    struct push_transport *transport; /* NULL: nothing is pushed */
+    void *body;
+    struct agent agent;
+    usec_t agent_wake_us;
+    struct status_server server;
+    struct signals signals;
+    struct loop loop;
+    bool reload;
+};
+
+static struct daemon daemon_state;
+static struct config next_config; /* what SIGHUP reads */
+
+static void log_config_error(void *context, const char *file, unsigned line, const char *message)
+{
+    struct daemon *daemon = context;
+    logger_printf(&daemon->logger, LOG_LEVEL_ERROR, "%s:%u: %s", file, line, message);
+}
+
+static void reload(struct daemon *daemon, usec_t now_us)
+{
+    struct config_errors errors = {.context = daemon, .report = log_config_error};
+    unsigned count;
+    const struct probe_kind *const *kinds = registry_kinds(&count);
+    enum error error = config_file_load(daemon->path, &next_config, kinds, count, &errors);
+    if (error || errors.count > 0) {
+        logger_printf(&daemon->logger, LOG_LEVEL_ERROR,
+                      "%s has errors: refused, the old configuration keeps running",
+                      daemon->path);
+        return;
+    }
+    logger_printf(&daemon->logger, LOG_LEVEL_INFO, "%s is good: restarting with it", daemon->path);
+    daemon->reload = true;
+    agent_stop(&daemon->agent, now_us + STOP_TIME_US);
+}
+
+static void signals_source_waits(void *context, struct waits *waits)
+{
+    signals_waits(&((struct daemon *)context)->signals, waits);
+}
+
+static void signals_source_step(void *context, const struct waits *ready, usec_t now_us)
+{
+    struct daemon *daemon = context;
+    struct signals *signals = &daemon->signals;
+    signals_step(signals, ready);
+    if (signals->stop) {
+        signals->stop = false;
+        /* The second signal means now. */
+        usec_t patience_us = daemon->agent.stopping ? 0 : STOP_TIME_US;
+        daemon->reload = false;
+        logger_printf(&daemon->logger, LOG_LEVEL_INFO,
+                      patience_us ? "stopping: a last push, then the end" : "stopping at once");
+        agent_stop(&daemon->agent, now_us + patience_us);
+    }
+    if (signals->reload) {
+        signals->reload = false;
+        if (!daemon->agent.stopping) {
+            reload(daemon, now_us);
+        }
+    }
+}
+
+static void resolver_source_waits(void *context, struct waits *waits)
+{
+    struct daemon *daemon = context;
+    cares_resolver_waits(daemon->resolver, waits, clock_monotonic_us(&daemon->clock));
+}
+
+static void resolver_source_step(void *context, const struct waits *ready, usec_t now_us)
+{
+    (void)now_us;
+    cares_resolver_step(((struct daemon *)context)->resolver, ready);
+}
+
+static void runner_source_waits(void *context, struct waits *waits)
+{
+    runner_waits(((struct daemon *)context)->runner, waits);
+}
+
+static void runner_source_step(void *context, const struct waits *ready, usec_t now_us)
+{
+    runner_step(((struct daemon *)context)->runner, ready, now_us);
+}
+
+static void transport_source_waits(void *context, struct waits *waits)
+{
+    struct daemon *daemon = context;
+    if (daemon->transport) {
+        push_transport_waits(daemon->transport, waits, clock_monotonic_us(&daemon->clock));
+    }
+}
+
+static void transport_source_step(void *context, const struct waits *ready, usec_t now_us)
+{
+    struct daemon *daemon = context;
+    if (daemon->transport) {
+        push_transport_step(daemon->transport, ready, now_us);
+    }
+}
+
+static void agent_source_waits(void *context, struct waits *waits)
+{
+    waits_until(waits, ((struct daemon *)context)->agent_wake_us);
+}
+
+static void agent_source_step(void *context, const struct waits *ready, usec_t now_us)
+{
+    struct daemon *daemon = context;
+    (void)ready;
+    agent_loop_lag(&daemon->agent, daemon->loop.lag_us);
+    daemon->agent_wake_us = agent_step(&daemon->agent, now_us);
+}
+
+static void server_source_waits(void *context, struct waits *waits)
+{
+    status_server_waits(&((struct daemon *)context)->server, waits);
+}
+
+static void server_source_step(void *context, const struct waits *ready, usec_t now_us)
+{
+    status_server_step(&((struct daemon *)context)->server, ready, now_us);
+}
+
+static enum log_level configured_log_level(const struct config *config)
+{
+    static const enum log_level levels[] = {LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO,
+                                            LOG_LEVEL_DEBUG};
+    return levels[config_number(config, &config->agent, AGENT_LOG_LEVEL)];
+}
+
+static enum error open_ports(struct daemon *daemon)
+{
+    const struct config *config = daemon->config;
+    struct config_errors errors = {.context = daemon, .report = log_config_error};
+    if (signals_open(&daemon->signals) || !(daemon->resolver = cares_resolver_new())) {
+        logger_printf(&daemon->logger, LOG_LEVEL_ERROR, "out of descriptors or memory at start");
+        return ERROR_EXHAUSTED;
+    }
+    daemon->resolver_port = cares_resolver_port(daemon->resolver);
+    unsigned count;
+    const struct probe_ops *const *ops = registry_ops(&count);
+    unsigned slots = (unsigned)config_number(config, &config->agent, AGENT_CONCURRENCY);
+    daemon->runner = runner_new(config, ops, count, &daemon->clock, &daemon->resolver_port, slots,
+                                &errors);
+    if (!daemon->runner) {
+        return ERROR_INVALID;
+    }
+    if (config_text(config, &config->push, PUSH_URL, NULL)) {
+        char why[256];
+        daemon->transport = push_transport_new(config, &daemon->clock, why, sizeof why);
+        if (!daemon->transport) {
+            config_error_at(config, &config->push, NULL, &errors, "%s", why);
+            return ERROR_INVALID;
+        }
+    }
+    return ERROR_NONE;
+}
+
+static enum error open_agent(struct daemon *daemon)
+{
+    struct agent_ports ports = {.clock = daemon->clock,
+                                .prober = runner_prober(daemon->runner),
+                                .logger = daemon->logger};
+    if (daemon->transport) {
+        ports.upstream = push_transport_port(daemon->transport);
+    }
+    size_t body_size = metrics_body_bound(daemon->config);
+    daemon->body = malloc(body_size);
+    if (!daemon->body) {
+        logger_printf(&daemon->logger, LOG_LEVEL_ERROR, "no memory for the push body");
+        return ERROR_EXHAUSTED;
+    }
+    usec_t now_us = clock_monotonic_us(&daemon->clock);
+    agent_init(&daemon->agent, daemon->config, &ports, daemon->body, body_size, now_us);
+    daemon->agent_wake_us = now_us;
+    return ERROR_NONE;
+}
+
+/* Without a socket the agent does its work all the same; with a second agent on it, it must not:
+ * both would push to one group. */
+static enum error open_server(struct daemon *daemon)
+{
+    const struct config *config = daemon->config;
+    const char *path = config_text(config, &config->agent, AGENT_SOCKET, NULL);
+    char why[256];
+    daemon->server = (struct status_server){.listener = -1, .client = -1};
+    if (!path || strcmp(path, "none") == 0) {
+        return ERROR_NONE;
+    }
+    enum error error = status_server_open(&daemon->server, path, &daemon->agent, why, sizeof why);
+    if (error == ERROR_DENIED) {
+        logger_printf(&daemon->logger, LOG_LEVEL_ERROR, "%s", why);
+        return error;
+    }
+    if (error) {
+        logger_printf(&daemon->logger, LOG_LEVEL_WARNING, "%s: `status` will not work", why);
+    }
+    return ERROR_NONE;
+}
+
+static void close_all(struct daemon *daemon)
+{
+    status_server_close(&daemon->server);
+    runner_free(daemon->runner);
+    push_transport_free(daemon->transport);
+    cares_resolver_free(daemon->resolver);
+    signals_close(&daemon->signals);
+    free(daemon->body);
+}
+
+static void run_loop(struct daemon *daemon)
+{
+    const struct loop_source sources[] = {
+        {daemon, signals_source_waits, signals_source_step},
+        {daemon, resolver_source_waits, resolver_source_step},
+        {daemon, transport_source_waits, transport_source_step},
+        {daemon, runner_source_waits, runner_source_step},
+        {daemon, agent_source_waits, agent_source_step},
+        {daemon, server_source_waits, server_source_step},
+    };
+    loop_init(&daemon->loop, &daemon->clock, sources, ARRAY_LEN(sources));
+    while (!agent_stopped(&daemon->agent)) {
+        loop_turn(&daemon->loop);
+    }
+}
+
+enum daemon_end daemon_run(const char *path, const struct config *config)
+{
+    struct daemon *daemon = &daemon_state;
+    memset(daemon, 0, sizeof *daemon);
+    daemon->path = path;
+    daemon->config = config;
+    daemon->signals.fd = -1;
+    daemon->server = (struct status_server){.listener = -1, .client = -1};
+    daemon->trust = (enum clock_trust)config_number(config, &config->agent, AGENT_CLOCK_TRUST);
+    daemon->clock = linux_clock(&daemon->trust);
+    daemon->logger = linux_logger(&daemon->logger_state, configured_log_level(config));
+    if (open_ports(daemon) || open_agent(daemon) || open_server(daemon)) {
+        close_all(daemon);
+        return DAEMON_REFUSED;
+    }
+    logger_printf(&daemon->logger, LOG_LEVEL_INFO, "%s (%s) site %s: %u probes, %u targets, %s",
+                  picket_version, picket_commit, config_site(config), config->probe_count,
+                  config->target_count, daemon->transport ? "pushing" : "not pushing");
+    run_loop(daemon);
+    bool again = daemon->reload;
+    logger_printf(&daemon->logger, LOG_LEVEL_INFO, "stopped");
+    close_all(daemon);
+    return again ? DAEMON_RELOAD : DAEMON_STOPPED;
+}

@@ -1,0 +1,17 @@
+/* The running agent: the core, its ports and the loop, put together. */
+#ifndef PICKET_DAEMON_H
+#define PICKET_DAEMON_H
+
+#include "config.h"
+
+enum daemon_end {
+    DAEMON_STOPPED, /* SIGTERM or SIGINT: pushed a last time and ended in order */
+    DAEMON_RELOAD,  /* SIGHUP and the new file is good: ended in order, start again with it */
+    DAEMON_REFUSED, /* could not start; the reason was printed */
+};
+
+/* Runs until a signal ends it. `path` is read again on SIGHUP. `config` is borrowed. One daemon per
+ * process: its memory is static. */
+enum daemon_end daemon_run(const char *path, const struct config *config);
+
+#endif
