@@ -16,28 +16,45 @@ struct certinfo {
     struct tls_facts *facts;   /* written */
     struct wall_time wall;     /* the moment dates are judged by */
     bool verify;               /* false: facts only, everything passes */
-    bool stop_on_bad;          /* true: a bad chain ends the handshake (nothing is sent to a peer
-                                * that is not trusted); false: it goes on and is judged after */
+    bool stop_on_bad;          /* true: a chain that is not good, or whose dates cannot be judged,
+                                * ends the handshake (nothing is sent to a peer that is not
+                                * trusted); false: it goes on and is judged after */
+    const char *address;       /* an address literal the leaf must be for, when mbedTLS was given
+                                * no name to check; NULL: none. Borrowed. */
+    /* What was found, of the newest chain. */
     uint32_t flags;            /* MBEDTLS_X509_BADCERT_… of all certificates, dates excluded */
     bool expired, not_yet_valid;
-    bool seen;
+    bool seen;                 /* a whole chain went by */
+    bool refused;              /* it was the chain that ended the handshake */
+    bool too_deep;             /* mbedTLS gave up: more intermediates than it follows */
+    bool self_signed;          /* the chain is one certificate, issued by itself */
+    unsigned length;           /* certificates in the chain that was built */
+    int64_t not_before, not_after; /* the latest and the earliest of that chain */
 };
 
 void certinfo_init(struct certinfo *info, struct tls_facts *facts, struct wall_time wall,
                    bool verify, bool stop_on_bad);
-/* For mbedtls_ssl_conf_verify(); `info` is a struct certinfo. */
+/* For mbedtls_ssl_conf_verify(); `info` is a struct certinfo. Called from the top of the chain down
+ * to the leaf. One certinfo may see several handshakes (redirects): the newest counts. A resumed
+ * session shows no certificate and calls nothing: switch resumption off. */
 int certinfo_verify(void *info, mbedtls_x509_crt *certificate, int depth, uint32_t *flags);
-/* Version and cipher after a completed handshake. */
+/* Judges the dates of every certificate of a chain that was not built by mbedTLS (a local file). */
+void certinfo_dates(struct certinfo *info, const mbedtls_x509_crt *chain);
+/* Version and cipher after a completed handshake; and the certificate, should no callback have
+ * seen it. */
 void certinfo_session(struct tls_facts *facts, const mbedtls_ssl_context *ssl);
-/* Facts of a chain that did not come over a handshake (a local file). */
+/* Facts of a chain, leaf first: the one a peer sent, or a local file. */
 void certinfo_chain(struct tls_facts *facts, const mbedtls_x509_crt *chain);
 
 enum cert_verdict { CERT_GOOD, CERT_BAD, CERT_UNKNOWN /* no trusted clock for the date */ };
-/* The verdict over what was recorded; *reason is set for CERT_BAD (untrusted before name; an
- * expired one is cert_expired even if the chain is otherwise fine). `why` is one line. */
+/* The verdict over what was recorded; *reason is set for CERT_BAD, the first in the order of enum
+ * reason (an expired certificate is cert_expired even if no CA vouches for it). Without a trusted
+ * clock only a fault that no date could change is CERT_BAD. CERT_GOOD also when verify is off or
+ * when no certificate came. `why` is one line, "" when good. */
 enum cert_verdict certinfo_judge(const struct certinfo *info, enum reason *reason, char *why,
                                  size_t why_size);
-/* The SHA-256 of the certificate's SubjectPublicKeyInfo, as curl's --pinnedpubkey. */
-enum error certinfo_pin(const mbedtls_x509_crt *certificate, uint8_t sha256[32]);
+/* The SHA-256 of the certificate's SubjectPublicKeyInfo, as curl's --pinnedpubkey. ERROR_INVALID
+ * when the certificate holds none. */
+MUST_CHECK enum error certinfo_pin(const mbedtls_x509_crt *certificate, uint8_t sha256[32]);
 
 #endif

@@ -43,7 +43,16 @@ enum error trust_open(struct trust *trust, const struct config *config,
 enum error trust_open_files(struct trust *trust, bool verify, const char *ca_file,
                             const char *cert_file, const char *key_file, char *why,
                             size_t why_size);
+/* Zeroed and failed ones may be closed too. */
 void trust_close(struct trust *trust);
+/* Reads the certificates of a regular PEM or DER file of at most `size_max` bytes into an
+ * initialised chain, which stays the caller's to free. *unreadable counts those of a PEM file that
+ * were passed over. `key` is the configuration key named in `why`. ERROR_MISSING (no such file),
+ * ERROR_DENIED (no right), ERROR_EXHAUSTED, ERROR_IO, ERROR_RANGE (too large), ERROR_INVALID (no
+ * certificate in it). Blocks as long as the disk does. */
+MUST_CHECK enum error trust_read_chain(mbedtls_x509_crt *chain, const char *key, const char *path,
+                                       size_t size_max, unsigned *unreadable, char *why,
+                                       size_t why_size);
 /* Consistency of the TLS keys (cert_file with key_file …), for check(). */
 void trust_check(const struct config *config, const struct config_section *section,
                  unsigned first_key, struct config_errors *errors);
