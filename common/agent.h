@@ -4,7 +4,8 @@
  * state, the time, and what its ports hand over. It never blocks, allocates or reads a clock but
  * through its port (wall time for two gauges). The same code runs on a board and in a simulator.
  *
- * Memory: struct agent plus the push body buffer the caller gives. Thread rule: one thread. */
+ * Memory: struct agent, about 1.5 MB of address space at the default caps (never on a stack), plus
+ * the push body buffer the caller gives. Thread rule: one thread. */
 #ifndef PICKET_AGENT_H
 #define PICKET_AGENT_H
 

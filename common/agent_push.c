@@ -1,0 +1,101 @@
+#include "agent_push.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "expo_proto.h"
+
+static void log_failure(const struct agent *agent, const struct upstream_reply *reply)
+{
+    char status[32] = "";
+    struct buffer text;
+    buffer_init(&text, status, sizeof status);
+    if (reply->http_status != 0) {
+        buffer_printf(&text, ", HTTP %d", reply->http_status);
+    }
+    logger_printf(&agent->ports.logger, LOG_LEVEL_WARNING, "push: failed (%s%s): %s",
+                  upstream_class_name(reply->class), buffer_text(&text), reply->note);
+}
+
+static void log_recovery(const struct agent *agent, usec_t now_us)
+{
+    usec_t away_us = now_us - agent->push_failing_since_us;
+    logger_printf(&agent->ports.logger, LOG_LEVEL_INFO,
+                  "push: accepted again after %" PRId64 " s and %u failed attempts",
+                  away_us / USEC_PER_SEC, agent->push.failures_in_row);
+}
+
+/* A receiver that is away is told of once, not at each try; another kind of failure is news. */
+static void log_reply(const struct agent *agent, const struct upstream_reply *reply, usec_t now_us)
+{
+    const struct push *before = &agent->push;
+    bool was_failing = before->failures_in_row > 0;
+    if (reply->class != UPSTREAM_ACCEPTED) {
+        if (!was_failing || before->last_reply.class != reply->class) {
+            log_failure(agent, reply);
+        }
+    } else if (was_failing) {
+        log_recovery(agent, now_us);
+    } else if (before->last_success_us == 0) {
+        logger_printf(&agent->ports.logger, LOG_LEVEL_INFO, "push: first body accepted");
+    }
+}
+
+static void book_reply(struct agent *agent, const struct upstream_reply *reply, usec_t now_us)
+{
+    log_reply(agent, reply, now_us);
+    if (reply->class == UPSTREAM_ACCEPTED) {
+        agent->push_failing_since_us = 0;
+    } else if (agent->push_failing_since_us == 0) {
+        agent->push_failing_since_us = now_us;
+    }
+    push_replied(&agent->push, reply, now_us);
+}
+
+/* An attempt that ended before it reached the transport. */
+static void book_own_failure(struct agent *agent, enum upstream_class class, const char *note,
+                             usec_t now_us)
+{
+    struct upstream_reply reply = {.class = class};
+    struct buffer text;
+    buffer_init(&text, reply.note, sizeof reply.note);
+    buffer_append_string(&text, note);
+    (void)buffer_text(&text);
+    book_reply(agent, &reply, now_us);
+}
+
+static void build_body(struct agent *agent, usec_t now_us)
+{
+    struct agent_numbers numbers;
+    struct expo_proto encoder;
+    struct metrics_view view = agent_view(agent, &numbers, now_us);
+    buffer_init(&agent->body, agent->body.bytes, agent->body.size);
+    struct metric_visitor visitor = expo_proto_visitor(&encoder, &agent->body);
+    metrics_walk(&view, &visitor);
+    agent->loop_lag_us = 0;
+}
+
+void agent_push_begin(struct agent *agent, usec_t now_us, usec_t deadline_us)
+{
+    const struct upstream *upstream = &agent->ports.upstream;
+    build_body(agent, now_us);
+    push_submitted(&agent->push);
+    if (buffer_overflowed(&agent->body)) {
+        logger_printf(&agent->ports.logger, LOG_LEVEL_ERROR,
+                      "push: the body needs %zu bytes of %zu; nothing was sent, please report this",
+                      agent->body.used, agent->body.size);
+        book_own_failure(agent, UPSTREAM_REJECTED, "the body does not fit its buffer", now_us);
+    } else if (!upstream->submit(upstream->context, agent->body.bytes, agent->body.used, now_us,
+                                 deadline_us)) {
+        book_own_failure(agent, UPSTREAM_UNREACHABLE, "the transport could not begin", now_us);
+    }
+}
+
+void agent_push_collect(struct agent *agent, usec_t now_us)
+{
+    const struct upstream *upstream = &agent->ports.upstream;
+    struct upstream_reply reply;
+    if (agent->push.state == PUSH_IN_FLIGHT && upstream->collect(upstream->context, &reply)) {
+        book_reply(agent, &reply, now_us);
+    }
+}
