@@ -43,7 +43,7 @@ extern const unsigned metrics_family_count;
 struct walk {
     const struct config *config;
     const struct agent_numbers *agent; /* NULL: no agent series */
-    int only_probe;                   /* -1: all */
+    int only_probe;                    /* -1: all */
     const struct metrics_source *source;
     const struct metric_visitor *visitor;
 

@@ -1,0 +1,38 @@
+/* The parts of the status page behind status_render() (status.h); nobody else includes this. */
+#ifndef PICKET_STATUS_RENDER_H
+#define PICKET_STATUS_RENDER_H
+
+#include "agent.h"
+
+/* The width lines are kept to where the content allows it. */
+enum { STATUS_PAGE_COLUMNS = 120 };
+
+void status_json(const struct agent *agent, usec_t now_us, struct buffer *out);
+
+/* Parts of the text: site, push and summary; one line a target; one line an SLO, nothing when there
+ * is none. */
+void status_head(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
+void status_targets(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
+void status_slos(const struct agent *agent, bool colour, struct buffer *out);
+
+/* How a target stands, in words that read without colour. */
+enum status_state {
+    STATUS_OK,
+    STATUS_FAIL,
+    STATUS_UNKNOWN,
+    STATUS_WAITING, /* for its first result */
+    STATUS_OFF,     /* enabled = off */
+    STATUS_STATE_COUNT
+};
+enum status_state status_state(const struct agent *agent, unsigned target);
+const char *status_word(enum status_state state);
+const char *status_colour(enum status_state state); /* an escape sequence */
+
+/* Good events in parts per million, rounded down, so that it never looks better than it is: all
+ * 1 000 000 only when there was no bad one. -1 without events. */
+int64_t status_good_ppm(uint64_t good, uint64_t bad);
+
+/* Text that is printable ASCII already, made sure of ("?"), at most `count` bytes of it. */
+void status_append_printable(struct buffer *out, const char *text, size_t count);
+
+#endif

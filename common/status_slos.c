@@ -1,0 +1,95 @@
+/* The table of SLOs: events since the agent started against the objective. */
+#include <inttypes.h>
+
+#include "status_render.h"
+#include "status_table.h"
+
+enum {
+    PROBE,
+    INSTANCE,
+    SLO,
+    OBJECTIVE,
+    RATIO,
+    GOOD,
+    BAD,
+    VERDICT,
+    COLUMN_COUNT,
+
+    TEXT_COLUMNS_MAX = 32,
+};
+
+static const struct column columns[COLUMN_COUNT] = {
+    [PROBE] = {"PROBE", false}, [INSTANCE] = {"INSTANCE", false},
+    [SLO] = {"SLO", false},     [OBJECTIVE] = {"OBJECTIVE", true},
+    [RATIO] = {"SO FAR", true}, [GOOD] = {"GOOD", true},
+    [BAD] = {"BAD", true},      [VERDICT] = {"VERDICT", false},
+};
+
+static void fill_percent(struct row *row, unsigned column, int64_t ppm)
+{
+    struct buffer out = row_cell(row, column);
+    if (ppm < 0) {
+        buffer_append_byte(&out, '-');
+    } else {
+        buffer_append_number(&out, (double)ppm / 1e4);
+        buffer_append_byte(&out, '%');
+    }
+    (void)buffer_text(&out);
+}
+
+static void fill_verdict(struct row *row, int64_t ppm, int64_t objective_ppm)
+{
+    bool below = ppm >= 0 && ppm < objective_ppm;
+    row_text(row, VERDICT, ppm < 0 ? "-" : below ? "BELOW" : "met", TEXT_COLUMNS_MAX);
+    row->coloured = VERDICT;
+    row->colour = ppm < 0 ? NULL : status_colour(below ? STATUS_FAIL : STATUS_OK);
+}
+
+static void fill_row(struct row *row, const struct agent *agent, unsigned target, unsigned slo)
+{
+    const struct config_probe *probe = config_target_probe(agent->config, target);
+    const struct slo_events *events = &agent->slis[target].slos[slo];
+    int64_t ppm = status_good_ppm(events->good, events->bad);
+    char name[METRICS_SLO_NAME_BYTES];
+    metrics_slo_name(probe, slo, name, sizeof name);
+    row_text(row, PROBE, config_probe_name(agent->config, probe), TEXT_COLUMNS_MAX);
+    row_text(row, INSTANCE, config_instance(agent->config, target), TEXT_COLUMNS_MAX);
+    row_text(row, SLO, name, TEXT_COLUMNS_MAX);
+    fill_percent(row, OBJECTIVE, probe->slos[slo].objective_ppm);
+    fill_percent(row, RATIO, ppm);
+    row_count(row, GOOD, events->good);
+    row_count(row, BAD, events->bad);
+    fill_verdict(row, ppm, probe->slos[slo].objective_ppm);
+}
+
+/* Measures when `out` is NULL, else prints. Returns the number of SLOs. */
+static unsigned visit(const struct agent *agent, struct table *table, bool colour,
+                      struct buffer *out)
+{
+    unsigned count = 0;
+    struct row row;
+    for (unsigned i = 0; i < agent->config->target_count; i++) {
+        for (unsigned j = 0; j < config_target_probe(agent->config, i)->slo_count; j++, count++) {
+            fill_row(&row, agent, i, j);
+            if (out == NULL) {
+                table_measure(table, &row);
+                continue;
+            }
+            row.colour = colour ? row.colour : NULL;
+            table_line(table, &row, "", out);
+            buffer_append_byte(out, '\n');
+        }
+    }
+    return count;
+}
+
+void status_slos(const struct agent *agent, bool colour, struct buffer *out)
+{
+    struct table table;
+    table_begin(&table, columns, COLUMN_COUNT);
+    if (visit(agent, &table, colour, NULL) > 0) {
+        buffer_append_byte(out, '\n');
+        table_title(&table, "", out);
+        (void)visit(agent, &table, colour, out);
+    }
+}
