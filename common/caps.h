@@ -53,6 +53,15 @@
 #ifndef CAP_WAITS /* descriptors the loop watches at once */
 #define CAP_WAITS 512
 #endif
+#ifndef CAP_PATTERN_HEAP_KIB /* backtracking memory of regular expressions, shared by all */
+#define CAP_PATTERN_HEAP_KIB 256
+#endif
+#ifndef CAP_DIALOG_INPUT_BYTES /* what a tcp dialog holds of its input: the longest line */
+#define CAP_DIALOG_INPUT_BYTES (16 * 1024)
+#endif
+#ifndef CAP_DIALOG_OUTPUT_BYTES /* one `send`, its ${N} filled in */
+#define CAP_DIALOG_OUTPUT_BYTES (4 * 1024)
+#endif
 
 #define CAP_NAME_BYTES 64     /* a probe's name, its NUL included (SPEC section 2) */
 #define CAP_INSTANCE_BYTES 512 /* a target as configured, its NUL included */

@@ -1,26 +1,53 @@
-/* Regular expressions with bounded work: PCRE2, 8 bit, with match, depth and heap limits, so that
- * neither a pattern nor a peer's text can hang or grow the agent. */
+/* Regular expressions with bounded work and memory: PCRE2, 8 bit, over bytes (no Unicode: `.` is
+ * one byte, /i folds ASCII).
+ *
+ * Neither a pattern nor a peer's text can hang or grow the agent. PCRE2's own match limit counts
+ * anew for each place a match may start at, and steps over single characters not at all, so the
+ * work is counted here, over the whole search: bounded by a constant plus a multiple of the
+ * subject's length. Backtracking memory is one block of CAP_PATTERN_HEAP_KIB that all patterns
+ * share, allocated with the first; a search allocates nothing.
+ *
+ * Thread rule: one thread compiles, searches and frees. */
 #ifndef PICKET_PATTERN_H
 #define PICKET_PATTERN_H
 
 #include "base.h"
+#include "caps.h"
 
 struct pattern; /* opaque; allocated by pattern_new */
 
 enum { PATTERN_GROUPS = 10, PATTERN_MULTILINE = 2 /* with PATTERN_CASELESS of kind.h */ };
 
-enum pattern_match { PATTERN_NO, PATTERN_YES, PATTERN_LIMIT /* gave up: too much work */ };
+enum pattern_match {
+    PATTERN_NO,
+    PATTERN_YES,
+    PATTERN_LIMIT,    /* gave up: too much work */
+    PATTERN_UNCERTAIN /* with PATTERN_UNFINISHED only: further bytes decide */
+};
 
 struct pattern_group {
     size_t start, length; /* in the subject; start == SIZE_MAX: the group took no part */
 };
 
-/* Compiles; on an error NULL, and `why` says what and at which offset. */
+/* Where the subject of a search stands in what the pattern is about. */
+enum {
+    PATTERN_UNFINISHED = 1, /* bytes may follow: a match counts when none of them can change it */
+    PATTERN_MIDDLE = 2      /* bytes went before: `^` does not match at the subject's start */
+};
+
+/* Compiles. CR, LF and CRLF end a line: for `.`, and with PATTERN_MULTILINE for `^` and `$`. On an
+ * error NULL, and `why` says what and at which offset. */
 struct pattern *pattern_new(const char *text, size_t length, unsigned flags, char *why,
                             size_t why_size);
+/* NULL is fine. */
 void pattern_free(struct pattern *pattern);
-/* Searches the subject. `groups` may be NULL; else all PATTERN_GROUPS entries are set. */
-enum pattern_match pattern_search(const struct pattern *pattern, const void *subject,
-                                  size_t length, struct pattern_group *groups);
+/* Searches the subject. `groups` may be NULL; else all PATTERN_GROUPS entries are set when the
+ * answer is PATTERN_YES. */
+enum pattern_match pattern_search(const struct pattern *pattern, const void *subject, size_t length,
+                                  struct pattern_group *groups);
+/* The same from `start` on (look-behind and `\b` see what is before it), see PATTERN_UNFINISHED. */
+enum pattern_match pattern_search_from(const struct pattern *pattern, const void *subject,
+                                       size_t length, size_t start, unsigned place,
+                                       struct pattern_group *groups);
 
 #endif

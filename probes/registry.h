@@ -1,4 +1,5 @@
-/* Every kind of probe that is compiled in. A profile leaves one out with -DPICKET_WITHOUT_<KIND>. */
+/* Every kind of probe that is compiled in. A profile leaves one out with -DPICKET_WITHOUT_<KIND>.
+ */
 #ifndef PICKET_REGISTRY_H
 #define PICKET_REGISTRY_H
 

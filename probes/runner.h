@@ -1,12 +1,19 @@
 /* Runs probes: slots, deadlines, attempts, name resolution. Implements the prober port (prober.h).
  *
  * One run goes: resolve -> start -> step… -> DONE, or its deadline passes and it is cancelled with
- * `timeout`. With attempts = N each attempt gets an equal share of the time that is left; the last
- * attempt's result counts. A run whose start is refused for lack of descriptors or memory ends
- * `unknown`.
+ * `timeout`. With attempts = N a failure is tried again at once; each attempt gets an equal share
+ * of the time that is left; the last attempt's result counts, its duration spans all of them. A run
+ * that the runner finds long past its deadline ends `unknown`: the agent stood still, and what the
+ * target did meanwhile was not seen. A run whose start is refused for lack of descriptors or memory
+ * ends `unknown`.
  *
- * Each turn of the loop: runner_waits(), poll, runner_step(). Thread rule: the loop's thread.
- * Memory: allocated by runner_init, freed by runner_deinit, nothing in between. */
+ * Results wait in their slots: a slot stays taken until its result is collected, so the queue is as
+ * long as the number of slots and never overflows.
+ *
+ * Each turn of the loop: runner_waits(), poll, runner_step() with the same set. A turn that has
+ * stepped long enough leaves the rest to the next, so that deadlines are looked at often. Thread
+ * rule: the loop's thread. Memory: one block allocated by runner_new (slots times the result and
+ * the largest state of a kind), and what the kinds' open() takes; nothing after. */
 #ifndef PICKET_RUNNER_H
 #define PICKET_RUNNER_H
 
@@ -17,12 +24,13 @@
 struct runner; /* opaque; one allocation */
 
 /* Opens every enabled target. On an error one line per target that could not be opened went to
- * `errors` (as FILE:LINE of its section) and NULL is returned. `config`, `clock`, `resolver` are
- * borrowed. `slots` (1 .. CAP_RUNS) is the number of runs in flight at once. */
+ * `errors` (as FILE:LINE of its section) and NULL is returned. `config`, `ops`, `clock`, `resolver`
+ * are borrowed. `slots` (1 .. CAP_RUNS) is the number of runs in flight at once. */
 struct runner *runner_new(const struct config *config, const struct probe_ops *const *ops,
                           unsigned ops_count, const struct clock *clock,
                           const struct resolver *resolver, unsigned slots,
                           struct config_errors *errors);
+/* Cancels what is in flight. NULL is fine. */
 void runner_free(struct runner *runner);
 
 struct prober runner_prober(struct runner *runner);

@@ -1,0 +1,208 @@
+#include "pattern.h"
+
+#include <pcre2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kind.h"
+
+/* One search may cost WORK_FIXED + WORK_PER_BYTE * length. Automatic callouts report each item of
+ * the pattern that is tried; one costs about as much as stepping over WORK_PER_ITEM characters. A
+ * search that uses it all takes some milliseconds on a workstation, tens on a small board. */
+enum { WORK_FIXED = 2000000, WORK_PER_BYTE = 48, WORK_PER_ITEM = 8 };
+/* A second line of defence, far above what the work allows. */
+enum { MATCH_LIMIT = 1000000 };
+/* PCRE2 begins a search with room for this many frames, or fails when they do not fit. */
+enum { FIRST_FRAMES = 10 };
+
+struct pattern {
+    pcre2_code *code;
+};
+
+/* Shared by all patterns: a search uses it from begin to end, and there is one thread. */
+static struct {
+    unsigned users;
+    pcre2_match_context *context;
+    pcre2_match_data *data;
+} scratch;
+
+struct work {
+    uint64_t used, allowed;
+    size_t position; /* where the last callout was */
+};
+
+/* Counts what was done since the last call: one item, and the characters it stepped over. */
+static int count_work(pcre2_callout_block *block, void *context)
+{
+    struct work *work = context;
+    size_t from = work->position, to = block->current_position;
+    work->position = to;
+    work->used += WORK_PER_ITEM + (to > from ? to - from : from - to);
+    return work->used > work->allowed ? PCRE2_ERROR_CALLOUT : 0;
+}
+
+/* Makes PCRE2 take all the memory it may ever use now: it grows its frames during a search, and
+ * never gives them back. A pattern with so many groups that FIRST_FRAMES frames pass the limit
+ * gets exactly the limit. */
+static bool grow_frames(void)
+{
+    enum { GROUPS = CAP_PATTERN_HEAP_KIB * 1024 / (FIRST_FRAMES * 2 * (int)sizeof(size_t)) };
+    char *text = malloc(2 * GROUPS);
+    if (text == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < GROUPS; i++) {
+        memcpy(text + 2 * i, "()", 2);
+    }
+    int error_code;
+    size_t error_offset;
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)text, 2 * GROUPS, 0, &error_code, &error_offset, NULL);
+    free(text);
+    if (code == NULL) {
+        return false;
+    }
+    int found = pcre2_match(code, (PCRE2_SPTR) "", 0, 0, 0, scratch.data, scratch.context);
+    pcre2_code_free(code);
+    return found >= 0;
+}
+
+static void scratch_release(void)
+{
+    if (--scratch.users == 0) {
+        pcre2_match_data_free(scratch.data);
+        pcre2_match_context_free(scratch.context);
+        scratch.data = NULL;
+        scratch.context = NULL;
+    }
+}
+
+static bool scratch_acquire(void)
+{
+    if (scratch.users++ > 0) {
+        return true;
+    }
+    scratch.context = pcre2_match_context_create(NULL);
+    scratch.data = pcre2_match_data_create(PATTERN_GROUPS, NULL);
+    if (scratch.context != NULL && scratch.data != NULL) {
+        pcre2_set_match_limit(scratch.context, MATCH_LIMIT);
+        pcre2_set_heap_limit(scratch.context, CAP_PATTERN_HEAP_KIB);
+        if (grow_frames()) {
+            return true;
+        }
+    }
+    scratch_release();
+    return false;
+}
+
+static pcre2_code *compile(const char *text, size_t length, unsigned flags, char *why,
+                           size_t why_size)
+{
+    uint32_t options = PCRE2_AUTO_CALLOUT;
+    options |= (flags & PATTERN_CASELESS) != 0 ? PCRE2_CASELESS : 0;
+    options |= (flags & PATTERN_MULTILINE) != 0 ? PCRE2_MULTILINE : 0;
+    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    if (context == NULL) {
+        snprintf(why, why_size, "out of memory");
+        return NULL;
+    }
+    pcre2_set_newline(context, PCRE2_NEWLINE_ANYCRLF);
+    int error_code;
+    size_t error_offset;
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)text, length, options, &error_code, &error_offset, context);
+    pcre2_compile_context_free(context);
+    if (code == NULL) {
+        PCRE2_UCHAR message[160];
+        pcre2_get_error_message(error_code, message, sizeof message);
+        snprintf(why, why_size, "%s at offset %zu", (const char *)message, error_offset);
+        return NULL;
+    }
+    size_t frame_bytes = 0;
+    pcre2_pattern_info(code, PCRE2_INFO_FRAMESIZE, &frame_bytes);
+    if (frame_bytes * FIRST_FRAMES > (size_t)CAP_PATTERN_HEAP_KIB * 1024) {
+        snprintf(why, why_size, "too many groups");
+        pcre2_code_free(code);
+        return NULL;
+    }
+    return code;
+}
+
+struct pattern *pattern_new(const char *text, size_t length, unsigned flags, char *why,
+                            size_t why_size)
+{
+    pcre2_code *code = compile(text, length, flags, why, why_size);
+    if (code == NULL) {
+        return NULL;
+    }
+    struct pattern *pattern = malloc(sizeof *pattern);
+    if (pattern == NULL || !scratch_acquire()) {
+        snprintf(why, why_size, "out of memory");
+        free(pattern);
+        pcre2_code_free(code);
+        return NULL;
+    }
+    pattern->code = code;
+    return pattern;
+}
+
+void pattern_free(struct pattern *pattern)
+{
+    if (pattern != NULL) {
+        pcre2_code_free(pattern->code);
+        free(pattern);
+        scratch_release();
+    }
+}
+
+static void read_groups(int found, struct pattern_group *groups)
+{
+    const size_t *ends = pcre2_get_ovector_pointer(scratch.data);
+    /* 0 says that the pattern has more groups than PATTERN_GROUPS; the first ones are there. */
+    int count = found == 0 ? PATTERN_GROUPS : found;
+    for (int i = 0; i < PATTERN_GROUPS; i++) {
+        bool set = i < count && ends[2 * i] != PCRE2_UNSET;
+        /* \K in a look-ahead can end a match before its start. */
+        size_t length = set && ends[2 * i + 1] > ends[2 * i] ? ends[2 * i + 1] - ends[2 * i] : 0;
+        groups[i] = (struct pattern_group){set ? ends[2 * i] : SIZE_MAX, length};
+    }
+}
+
+enum pattern_match pattern_search_from(const struct pattern *pattern, const void *subject,
+                                       size_t length, size_t start, unsigned place,
+                                       struct pattern_group *groups)
+{
+    struct work work = {.allowed = WORK_FIXED + (uint64_t)WORK_PER_BYTE * length,
+                        .position = start};
+    bool unfinished = (place & PATTERN_UNFINISHED) != 0;
+    uint32_t options = unfinished ? PCRE2_PARTIAL_HARD : 0;
+    options |= (place & PATTERN_MIDDLE) != 0 ? PCRE2_NOTBOL : 0;
+    pcre2_set_callout(scratch.context, count_work, &work);
+    int found =
+        pcre2_match(pattern->code, subject, length, start, options, scratch.data, scratch.context);
+    if (found == PCRE2_ERROR_NOMATCH) {
+        return PATTERN_NO;
+    }
+    if (found == PCRE2_ERROR_PARTIAL) {
+        return PATTERN_UNCERTAIN;
+    }
+    if (found < 0) {
+        return PATTERN_LIMIT;
+    }
+    /* PCRE2 takes a match that saw no character at all for certain; at the end of an unfinished
+     * subject it is not: the next byte could move it. */
+    if (unfinished && pcre2_get_ovector_pointer(scratch.data)[0] == length) {
+        return PATTERN_UNCERTAIN;
+    }
+    if (groups != NULL) {
+        read_groups(found, groups);
+    }
+    return PATTERN_YES;
+}
+
+enum pattern_match pattern_search(const struct pattern *pattern, const void *subject, size_t length,
+                                  struct pattern_group *groups)
+{
+    return pattern_search_from(pattern, subject, length, 0, 0, groups);
+}
