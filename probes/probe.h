@@ -37,9 +37,9 @@ struct run {
     const struct config *config;
     const struct config_probe *probe;
     unsigned target;
-    unsigned slot;     /* 0 .. CAP_RUNS - 1, for state kept per slot */
-    void *prepared;    /* what open() made for this target */
-    void *state;       /* run_bytes, zeroed before start() */
+    unsigned slot;  /* 0 .. CAP_RUNS - 1, for state kept per slot */
+    void *prepared; /* what open() made for this target */
+    void *state;    /* run_bytes, zeroed before start() */
     struct result *result;
     const struct clock *clock;
     const struct endpoint *endpoint;
