@@ -10,8 +10,7 @@ find_package(Threads REQUIRED)
 
 set(deps_build ${CMAKE_CURRENT_LIST_DIR}/build --cc ${CMAKE_C_COMPILER})
 if(CMAKE_TOOLCHAIN_FILE)
-    file(REAL_PATH ${CMAKE_TOOLCHAIN_FILE} deps_toolchain BASE_DIRECTORY ${CMAKE_BINARY_DIR})
-    list(APPEND deps_build --toolchain ${deps_toolchain})
+    list(APPEND deps_build --toolchain ${CMAKE_TOOLCHAIN_FILE})
 endif()
 execute_process(COMMAND ${deps_build}
     OUTPUT_VARIABLE deps_prefix OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE deps_result)
