@@ -10,6 +10,7 @@
 #include <mbedtls/oid.h>
 
 #include "base.h"
+#include "utf8.h"
 
 struct text {
     char *out;
@@ -49,26 +50,6 @@ static void put_hex_byte(struct text *text, unsigned char byte)
 static void text_end(struct text *text)
 {
     text->out[text->used] = '\0';
-}
-
-/* Bytes of the UTF-8 character that `bytes` begin with (RFC 3629: no overlong forms, surrogates or
- * numbers past U+10FFFF), 0 when they begin with none. */
-static size_t utf8_length(const unsigned char *bytes, size_t count)
-{
-    unsigned char lead = bytes[0];
-    size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (length == 0 || length > count || lead > 0xF4) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((bytes[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    bool overlong = (lead == 0xE0 && bytes[1] < 0xA0) || (lead == 0xF0 && bytes[1] < 0x90);
-    bool surrogate = lead == 0xED && bytes[1] > 0x9F;
-    bool past_end = lead == 0xF4 && bytes[1] > 0x8F;
-    return overlong || surrogate || past_end ? 0 : length;
 }
 
 static struct character utf8_of(uint32_t code, size_t taken)
@@ -128,7 +109,9 @@ static struct character character_at(const mbedtls_asn1_buf *value, size_t offse
     if (value->tag == MBEDTLS_ASN1_BMP_STRING) {
         return next_utf16(bytes, count);
     }
-    size_t length = utf8_length(bytes, count);
+    char window[5] = {0}; /* utf8_length() reads up to a NUL */
+    memcpy(window, bytes, count < 4 ? count : 4);
+    size_t length = utf8_length(window);
     if (length == 0) {
         return bad_byte(bytes[0]);
     }

@@ -9,6 +9,7 @@
 
 #include <mbedtls/error.h>
 #include <mbedtls/net_sockets.h>
+#include <psa/crypto.h>
 
 enum { NAME_BYTES = 256 };
 
@@ -155,6 +156,12 @@ static const char *alert_name(unsigned char alert)
     return "unknown";
 }
 
+/* mbedTLS adds a low-level code to a high-level one. */
+static int high_level(int result)
+{
+    return -(-result & 0xFF80);
+}
+
 /* The same code stands for an alert the peer sent and for a few the library is about to send. */
 static void explain_alert(const mbedtls_ssl_context *ssl, char *why, size_t why_size)
 {
@@ -169,10 +176,12 @@ static void explain_alert(const mbedtls_ssl_context *ssl, char *why, size_t why_
 
 static void explain(const struct tls_session *session, int result, char *why, size_t why_size)
 {
-    /* mbedTLS adds a low-level code to a high-level one. */
-    int code = -(-result & 0xFF80);
+    int code = high_level(result);
     const char *text = mbedtls_high_level_strerr(result);
-    if (session->info.refused) {
+    if (session->info.too_deep) {
+        snprintf(why, why_size, "server's chain has more intermediate CAs than are followed (%d)",
+                 MBEDTLS_X509_MAX_INTERMEDIATE_CA);
+    } else if (session->info.refused) {
         snprintf(why, why_size, "certificate refused");
     } else if (session->ended) {
         snprintf(why, why_size, "connection %s by the server during the TLS handshake",
@@ -190,10 +199,14 @@ static void explain(const struct tls_session *session, int result, char *why, si
 }
 
 /* A chain that mbedTLS does not follow to its end is a certificate nobody vouches for. */
-static void note_unfollowed_chain(struct tls_session *session, int result)
+static void note_failure(struct tls_session *session, int result)
 {
     struct certinfo *info = &session->info;
-    if (-(-result & 0xFF80) == MBEDTLS_ERR_X509_FATAL_ERROR) {
+    int code = high_level(result);
+    session->exhausted = code == MBEDTLS_ERR_SSL_ALLOC_FAILED ||
+                         code == MBEDTLS_ERR_X509_ALLOC_FAILED ||
+                         result == PSA_ERROR_INSUFFICIENT_MEMORY;
+    if (code == MBEDTLS_ERR_X509_FATAL_ERROR) {
         info->seen = info->refused = info->too_deep = true;
     } else if (info->verify && result == MBEDTLS_ERR_SSL_BAD_CERTIFICATE) {
         info->refused = true;
@@ -229,7 +242,7 @@ enum tls_state tls_session_handshake(struct tls_session *session, bool *reset, c
         certinfo_session(session->info.facts, &session->ssl);
         return TLS_ESTABLISHED;
     }
-    note_unfollowed_chain(session, result);
+    note_failure(session, result);
     *reset = session->ended && !session->info.refused;
     explain(session, result, why, why_size);
     return TLS_FAILED;

@@ -22,6 +22,7 @@ struct tls_session {
     bool active;
     bool wants_write; /* what the last WAIT was for */
     bool ended;       /* the peer ended the stream, orderly or not */
+    bool exhausted;   /* a failure was for lack of memory: the agent's, not the peer's */
     size_t slice;     /* bytes this call may still read */
 };
 
@@ -39,7 +40,8 @@ MUST_CHECK enum error tls_session_start(struct tls_session *session, int fd,
  * the socket is ready (tls_session_events). TLS_ESTABLISHED: the facts have version and cipher.
  * TLS_FAILED: `why` says it in one line; when session->info.refused is set it was the certificate,
  * and certinfo_judge() has the reason; else it is `reset` when *reset is set (the peer ended the
- * stream, orderly or abruptly, without an alert), else tls_handshake. */
+ * stream, orderly or abruptly, without an alert), else tls_handshake; and with session->exhausted
+ * it says nothing about the peer. */
 enum tls_state tls_session_handshake(struct tls_session *session, bool *reset, char *why,
                                      size_t why_size);
 /* Bytes moved, or TLS_IO_WAIT, TLS_IO_CLOSED (read: the peer's orderly end), TLS_IO_ERROR (an

@@ -83,9 +83,10 @@ static enum error inspect_file(const char *key, const char *path, size_t size_ma
         snprintf(why, why_size, "%s %s: larger than %zu KiB", key, path, size_max / 1024);
         return ERROR_RANGE;
     }
-    if (secret && (status.st_mode & S_IRWXO) != 0) {
-        snprintf(why, why_size, "%s %s: everybody may use it (mode %04o), chmod 640 it", key, path,
-                 (unsigned)(status.st_mode & 07777));
+    if (secret && (status.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+        snprintf(why, why_size,
+                 "%s %s: holds a secret, but others may access it (mode %04o, chmod o-rw)", key,
+                 path, (unsigned)(status.st_mode & 07777));
         return ERROR_DENIED;
     }
     return ERROR_NONE;

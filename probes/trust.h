@@ -12,23 +12,36 @@
 
 /* Rows for a kind's key table; the kind gives them ids in this order, see TRUST_KEYS. */
 #define TRUST_KEYS                                                                                 \
-    {.name = "verify", .type = SETTING_SWITCH, .fallback = "on",                                   \
+    {.name = "verify",                                                                             \
+     .type = SETTING_SWITCH,                                                                       \
+     .fallback = "on",                                                                             \
      .help = "check the certificate against the CAs and the name"},                                \
-        {.name = "ca_file", .type = SETTING_TEXT, .help = "PEM file of CAs instead of the system's"}, \
+        {.name = "ca_file",                                                                        \
+         .type = SETTING_TEXT,                                                                     \
+         .help = "PEM file of CAs instead of the system's"},                                       \
         {.name = "cert_file", .type = SETTING_TEXT, .help = "PEM client certificate"},             \
         {.name = "key_file", .type = SETTING_TEXT, .help = "PEM key of cert_file"},                \
         {.name = "server_name", .type = SETTING_TEXT, .help = "name for SNI and verification"},    \
-        {.name = "min_tls", .type = SETTING_CHOICE, .choices = trust_tls_versions,                 \
-         .help = "oldest TLS version that is a success"}
-enum trust_key { TRUST_VERIFY, TRUST_CA_FILE, TRUST_CERT_FILE, TRUST_KEY_FILE, TRUST_SERVER_NAME,
-                 TRUST_MIN_TLS, TRUST_KEY_COUNT };
+    {                                                                                              \
+        .name = "min_tls", .type = SETTING_CHOICE, .choices = trust_tls_versions,                  \
+        .help = "oldest TLS version that is a success"                                             \
+    }
+enum trust_key {
+    TRUST_VERIFY,
+    TRUST_CA_FILE,
+    TRUST_CERT_FILE,
+    TRUST_KEY_FILE,
+    TRUST_SERVER_NAME,
+    TRUST_MIN_TLS,
+    TRUST_KEY_COUNT
+};
 extern const char *const trust_tls_versions[]; /* "1.2" "1.3" NULL */
 
 struct trust {
     bool verify;
     bool min_tls13;
-    const char *server_name; /* borrowed from the config; NULL: the host's name */
-    mbedtls_x509_crt *ca;    /* shared; NULL: none could be found and verify is off */
+    const char *server_name;        /* borrowed from the config; NULL: the host's name */
+    mbedtls_x509_crt *ca;           /* shared; NULL: none could be found and verify is off */
     mbedtls_x509_crt *client_chain; /* NULL: none */
     mbedtls_pk_context *client_key;
 };
