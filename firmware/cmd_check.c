@@ -96,9 +96,8 @@ static struct cost measure_cost(void)
     cost.memory_bytes = sizeof(struct agent) + sizeof config + metrics_body_bound(&config);
     if (config_text(&config, &config.push, PUSH_URL, NULL)) {
         cost.push_bytes = first_push_bytes();
-        cost.push_bytes_per_day =
-            (double)cost.push_bytes * (double)USEC_PER_DAY /
-            (double)config_number(&config, &config.push, PUSH_INTERVAL);
+        cost.push_bytes_per_day = (double)cost.push_bytes * (double)USEC_PER_DAY /
+                                  (double)config_number(&config, &config.push, PUSH_INTERVAL);
     }
     return cost;
 }

@@ -20,7 +20,7 @@
 #include "value.h"
 #include "verbs.h"
 
-#define ADHOC_NAME "adhoc"
+#define ADHOC_NAME    "adhoc"
 #define ARGUMENTS_MAX 128
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_PROM };
@@ -123,7 +123,8 @@ static void print_adhoc_error(void *context, const char *file, unsigned line, co
 {
     const struct adhoc *adhoc = context;
     (void)file;
-    const char *argument = line > 0 && line <= adhoc->lines ? adhoc->argument_of_line[line - 1] : "";
+    const char *argument =
+        line > 0 && line <= adhoc->lines ? adhoc->argument_of_line[line - 1] : "";
     fprintf(stderr, "%s probe: %s%s%s\n", verbs_program(), argument, *argument ? ": " : "",
             message);
 }
@@ -349,8 +350,8 @@ static int run_probe(const char *name, enum format format)
     }
     session.resolver_port = cares_resolver_port(session.resolver);
     unsigned slots = (unsigned)config_number(&config, &config.agent, AGENT_CONCURRENCY);
-    session.runner = runner_new(&config, ops, count, &session.clock, &session.resolver_port, slots,
-                                &errors);
+    session.runner =
+        runner_new(&config, ops, count, &session.clock, &session.resolver_port, slots, &errors);
     if (!session.runner) {
         cares_resolver_free(session.resolver);
         return EXIT_CODE_USAGE;

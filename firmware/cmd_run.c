@@ -16,7 +16,8 @@ static const char help[] =
     "journald's level prefixes under systemd.\n"
     "\n"
     "Options:\n"
-    "  -c FILE   the configuration\n"
+    "  -c FILE        the configuration\n"
+    "  --socket PATH  the status socket, instead of the configuration's\n"
     "  --help\n"
     "\n"
     "Signals: SIGTERM and SIGINT push a last time and end (a second one ends at once). SIGHUP\n"
@@ -25,9 +26,13 @@ static const char help[] =
     "Exit code: 0 ended by a signal, 1 could not start, 2 wrong arguments or configuration.\n";
 
 /* The same process starts over with the new file: a supervisor sees one and the same pid. */
-static int restart(char **argv, const char *file)
+static int restart(char **argv, const char *file, const char *socket_path)
 {
-    char *arguments[] = {argv[-1], "run", "-c", (char *)(uintptr_t)file, NULL};
+    char *arguments[] = {argv[-1], "run", "-c", (char *)(uintptr_t)file, NULL, NULL, NULL};
+    if (socket_path) {
+        arguments[4] = "--socket";
+        arguments[5] = (char *)(uintptr_t)socket_path;
+    }
     execv("/proc/self/exe", arguments);
     fprintf(stderr, "picket: error: restart: %s\n", strerror(errno));
     return EXIT_CODE_FAILURE;
@@ -35,8 +40,9 @@ static int restart(char **argv, const char *file)
 
 int cmd_run(int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    const char *file = NULL;
+    static const struct option options[] = {
+        {"socket", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0}};
+    const char *file = NULL, *socket_path = NULL;
     int letter;
     while ((letter = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
         if (letter == 'h') {
@@ -44,6 +50,8 @@ int cmd_run(int argc, char **argv)
             return EXIT_CODE_OK;
         } else if (letter == 'c') {
             file = optarg;
+        } else if (letter == 's') {
+            socket_path = optarg;
         } else {
             return verbs_usage_error("run", "wrong option");
         }
@@ -54,9 +62,9 @@ int cmd_run(int argc, char **argv)
     if (!site_load(file, &config)) {
         return EXIT_CODE_USAGE;
     }
-    switch (daemon_run(file, &config)) {
+    switch (daemon_run(file, &config, socket_path)) {
     case DAEMON_RELOAD:
-        return restart(argv, file);
+        return restart(argv, file, socket_path);
     case DAEMON_REFUSED:
         return EXIT_CODE_FAILURE;
     case DAEMON_STOPPED:

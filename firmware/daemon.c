@@ -23,6 +23,7 @@
 struct daemon {
     const char *path;
     const struct config *config;
+    const char *socket_path; /* NULL: no status socket */
     enum clock_trust trust;
     struct clock clock;
     struct linux_logger logger_state;
@@ -57,8 +58,7 @@ static void reload(struct daemon *daemon, usec_t now_us)
     enum error error = config_file_load(daemon->path, &next_config, kinds, count, &errors);
     if (error || errors.count > 0) {
         logger_printf(&daemon->logger, LOG_LEVEL_ERROR,
-                      "%s has errors: refused, the old configuration keeps running",
-                      daemon->path);
+                      "%s has errors: refused, the old configuration keeps running", daemon->path);
         return;
     }
     logger_printf(&daemon->logger, LOG_LEVEL_INFO, "%s is good: restarting with it", daemon->path);
@@ -173,8 +173,8 @@ static enum error open_ports(struct daemon *daemon)
     unsigned count;
     const struct probe_ops *const *ops = registry_ops(&count);
     unsigned slots = (unsigned)config_number(config, &config->agent, AGENT_CONCURRENCY);
-    daemon->runner = runner_new(config, ops, count, &daemon->clock, &daemon->resolver_port, slots,
-                                &errors);
+    daemon->runner =
+        runner_new(config, ops, count, &daemon->clock, &daemon->resolver_port, slots, &errors);
     if (!daemon->runner) {
         return ERROR_INVALID;
     }
@@ -191,9 +191,8 @@ static enum error open_ports(struct daemon *daemon)
 
 static enum error open_agent(struct daemon *daemon)
 {
-    struct agent_ports ports = {.clock = daemon->clock,
-                                .prober = runner_prober(daemon->runner),
-                                .logger = daemon->logger};
+    struct agent_ports ports = {
+        .clock = daemon->clock, .prober = runner_prober(daemon->runner), .logger = daemon->logger};
     if (daemon->transport) {
         ports.upstream = push_transport_port(daemon->transport);
     }
@@ -213,10 +212,8 @@ static enum error open_agent(struct daemon *daemon)
  * both would push to one group. */
 static enum error open_server(struct daemon *daemon)
 {
-    const struct config *config = daemon->config;
-    const char *path = config_text(config, &config->agent, AGENT_SOCKET, NULL);
+    const char *path = daemon->socket_path;
     char why[256];
-    daemon->server = (struct status_server){.listener = -1, .client = -1};
     if (!path || strcmp(path, "none") == 0) {
         return ERROR_NONE;
     }
@@ -257,12 +254,14 @@ static void run_loop(struct daemon *daemon)
     }
 }
 
-enum daemon_end daemon_run(const char *path, const struct config *config)
+enum daemon_end daemon_run(const char *path, const struct config *config, const char *socket_path)
 {
     struct daemon *daemon = &daemon_state;
     memset(daemon, 0, sizeof *daemon);
     daemon->path = path;
     daemon->config = config;
+    daemon->socket_path =
+        socket_path ? socket_path : config_text(config, &config->agent, AGENT_SOCKET, NULL);
     daemon->signals.fd = -1;
     daemon->server = (struct status_server){.listener = -1, .client = -1};
     daemon->trust = (enum clock_trust)config_number(config, &config->agent, AGENT_CLOCK_TRUST);

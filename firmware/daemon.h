@@ -10,8 +10,9 @@ enum daemon_end {
     DAEMON_REFUSED, /* could not start; the reason was printed */
 };
 
-/* Runs until a signal ends it. `path` is read again on SIGHUP. `config` is borrowed. One daemon per
+/* Runs until a signal ends it. `path` is read again on SIGHUP. `config` is borrowed.
+ * `socket_path` replaces the configuration's status socket unless it is NULL. One daemon per
  * process: its memory is static. */
-enum daemon_end daemon_run(const char *path, const struct config *config);
+enum daemon_end daemon_run(const char *path, const struct config *config, const char *socket_path);
 
 #endif

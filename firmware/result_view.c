@@ -238,8 +238,7 @@ static void json_tls(const struct tls_facts *tls, struct buffer *out)
     buffer_append_byte(out, '}');
 }
 
-void result_view_json(const struct config *config, const struct result *result,
-                      struct buffer *out)
+void result_view_json(const struct config *config, const struct result *result, struct buffer *out)
 {
     const struct config_probe *probe = config_target_probe(config, result->target);
     buffer_append_string(out, "{\"probe\":");

@@ -11,7 +11,6 @@ void result_view_text(const struct config *config, const struct result *result,
                       struct wall_time wall, bool colour, struct buffer *out);
 /* One JSON object on one line: probe kind instance outcome reason phase note duration_seconds
  * phases facts values tls. */
-void result_view_json(const struct config *config, const struct result *result,
-                      struct buffer *out);
+void result_view_json(const struct config *config, const struct result *result, struct buffer *out);
 
 #endif

@@ -11,8 +11,8 @@
 
 #include "status.h"
 
-#define CLIENT_TIME_US USEC_PER_SEC
-#define ANSWER_BYTES_FIXED (64 * 1024)
+#define CLIENT_TIME_US          USEC_PER_SEC
+#define ANSWER_BYTES_FIXED      (64 * 1024)
 #define ANSWER_BYTES_PER_TARGET (8 * 1024)
 
 static bool another_agent_answers(const struct sockaddr_un *address)
@@ -179,8 +179,7 @@ void status_server_step(struct status_server *server, const struct waits *ready,
 {
     if (server->client < 0) {
         if (waits_ready(ready, server->listener)) {
-            server->client =
-                accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+            server->client = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
             server->client_until_us = now_us + CLIENT_TIME_US;
         }
         return;

@@ -12,8 +12,8 @@ enum exit_code {
 
 struct verb {
     const char *name;
-    const char *arguments; /* for the usage line */
-    const char *summary;   /* one line */
+    const char *arguments;             /* for the usage line */
+    const char *summary;               /* one line */
     int (*run)(int argc, char **argv); /* argv[0] is the verb; returns an exit code */
 };
 
@@ -27,7 +27,9 @@ int cmd_status(int argc, char **argv);
         {"check", "FILE", "check a configuration and say what it will cost", cmd_check},           \
         {"probe", "-c FILE NAME | KIND TARGET", "run one probe now and show what happened",        \
          cmd_probe},                                                                               \
-        {"status", "[-c FILE] [--watch]", "show what the running agent knows", cmd_status}
+    {                                                                                              \
+        "status", "[-c FILE] [--watch]", "show what the running agent knows", cmd_status           \
+    }
 
 /* Finds the verb, runs it; --help, --version and mistakes are answered here. `verbs` ends with an
  * entry whose name is NULL. */

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define QUERIES_MAX (4 * CAP_RUNS)
-#define SOCKETS_MAX 64
-#define RESOLV_CONF "/etc/resolv.conf"
+#define QUERIES_MAX      (4 * CAP_RUNS)
+#define SOCKETS_MAX      64
+#define RESOLV_CONF      "/etc/resolv.conf"
 #define QUERY_TIMEOUT_MS 2000
-#define QUERY_TRIES 3
+#define QUERY_TRIES      3
 
 struct query {
     bool busy;
@@ -79,8 +79,7 @@ struct cares_resolver *cares_resolver_new(void)
         .sock_state_cb_data = resolver,
         .qcache_max_ttl = 0,
     };
-    int mask =
-        ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_QUERY_CACHE;
+    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_QUERY_CACHE;
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS ||
         ares_init_options(&resolver->channel, &options, mask) != ARES_SUCCESS) {
         free(resolver);
@@ -101,7 +100,8 @@ void cares_resolver_free(struct cares_resolver *resolver)
 
 static bool is_wanted(int family, enum ip_choice choice)
 {
-    return !(choice == IP_ONLY4 && family == AF_INET6) && !(choice == IP_ONLY6 && family == AF_INET);
+    return !(choice == IP_ONLY4 && family == AF_INET6) &&
+           !(choice == IP_ONLY6 && family == AF_INET);
 }
 
 static void add_address(struct resolution *out, const struct sockaddr *address, socklen_t length)

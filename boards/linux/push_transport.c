@@ -13,10 +13,10 @@
 #include "secret_file.h"
 #include "trust.h"
 
-#define REPLY_BYTES_MAX 4096
-#define URL_BYTES_MAX 1024
+#define REPLY_BYTES_MAX  4096
+#define URL_BYTES_MAX    1024
 #define SECRET_BYTES_MAX 512
-#define SOCKETS_MAX 16
+#define SOCKETS_MAX      16
 
 struct watched {
     curl_socket_t fd;
@@ -25,6 +25,7 @@ struct watched {
 
 struct push_transport {
     const struct clock *clock;
+    bool has_curl; /* curl_once is acquired */
     CURLM *multi;
     CURL *easy;
     struct curl_slist *headers;
@@ -61,7 +62,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
     if (i == SOCKETS_MAX) {
         return -1;
     }
-    short events = (short)((what & CURL_POLL_IN ? POLLIN : 0) | (what & CURL_POLL_OUT ? POLLOUT : 0));
+    short events =
+        (short)((what & CURL_POLL_IN ? POLLIN : 0) | (what & CURL_POLL_OUT ? POLLOUT : 0));
     transport->sockets[i] = (struct watched){.fd = fd, .events = events};
     if (i == transport->socket_count) {
         transport->socket_count++;
@@ -73,9 +75,9 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context)
 {
     struct push_transport *transport = context;
     (void)multi;
-    transport->wake_us = timeout_ms < 0 ? USEC_NEVER
-                                        : clock_monotonic_us(transport->clock) +
-                                              (usec_t)timeout_ms * USEC_PER_MSEC;
+    transport->wake_us =
+        timeout_ms < 0 ? USEC_NEVER
+                       : clock_monotonic_us(transport->clock) + (usec_t)timeout_ms * USEC_PER_MSEC;
     return 0;
 }
 
@@ -96,12 +98,6 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *context)
     return transport->received > REPLY_BYTES_MAX ? 0 : count;
 }
 
-/* Dates are left out of the verdict while the clock is not trusted. */
-static int on_certificate(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
-{
-    return certinfo_verify(context, certificate, depth, flags);
-}
-
 static CURLcode on_tls_config(CURL *easy, void *tls_config, void *context)
 {
     struct push_transport *transport = context;
@@ -109,7 +105,7 @@ static CURLcode on_tls_config(CURL *easy, void *tls_config, void *context)
     certinfo_init(&transport->certinfo, &transport->facts, clock_wall(transport->clock),
                   transport->trust.verify, true);
     trust_apply(&transport->trust, tls_config);
-    mbedtls_ssl_conf_verify(tls_config, on_certificate, &transport->certinfo);
+    mbedtls_ssl_conf_verify(tls_config, certinfo_verify, &transport->certinfo);
     return CURLE_OK;
 }
 
@@ -129,7 +125,8 @@ static enum error set_credentials(struct push_transport *transport, const struct
     if (!file) {
         return ERROR_NONE;
     }
-    enum error error = secret_file_read(file, secret, sizeof secret, why, why_size);
+    size_t length;
+    enum error error = secret_file_read(file, secret, sizeof secret, &length, why, why_size);
     if (error) {
         return error;
     }
@@ -141,7 +138,7 @@ static enum error set_credentials(struct push_transport *transport, const struct
         curl_easy_setopt(transport->easy, CURLOPT_USERNAME, username ? username : "");
         curl_easy_setopt(transport->easy, CURLOPT_PASSWORD, secret);
     }
-    explicit_bzero(secret, sizeof secret);
+    secret_wipe(secret, sizeof secret);
     return ERROR_NONE;
 }
 
@@ -197,7 +194,11 @@ static enum error open_transport(struct push_transport *transport, const struct 
             return error;
         }
     }
-    curl_once_init();
+    if (curl_once_acquire() != ERROR_NONE) {
+        snprintf(why, why_size, "no memory for the push transport");
+        return ERROR_EXHAUSTED;
+    }
+    transport->has_curl = true;
     transport->multi = curl_multi_init();
     transport->easy = curl_easy_init();
     if (!transport->multi || !transport->easy) {
@@ -237,6 +238,9 @@ void push_transport_free(struct push_transport *transport)
     curl_multi_cleanup(transport->multi);
     curl_slist_free_all(transport->headers);
     trust_close(&transport->trust);
+    if (transport->has_curl) {
+        curl_once_release();
+    }
     free(transport);
 }
 
@@ -266,9 +270,9 @@ static void finish(struct push_transport *transport, CURLcode code)
     curl_off_t retry_after_s = 0;
     curl_easy_getinfo(transport->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transport->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
-    *reply = (struct upstream_reply){
-        .http_status = (int)status,
-        .duration_us = clock_monotonic_us(transport->clock) - transport->started_us};
+    *reply = (struct upstream_reply){.http_status = (int)status,
+                                     .duration_us = clock_monotonic_us(transport->clock) -
+                                                    transport->started_us};
     /* A reply we cut off, or that stalled behind its status line, has still been given. */
     bool cut = code == CURLE_WRITE_ERROR && transport->received > REPLY_BYTES_MAX;
     if (code == CURLE_OK || cut) {
@@ -342,8 +346,7 @@ void push_transport_waits(struct push_transport *transport, struct waits *waits,
     waits_until(waits, transport->replied ? now_us : transport->wake_us);
 }
 
-void push_transport_step(struct push_transport *transport, const struct waits *ready,
-                         usec_t now_us)
+void push_transport_step(struct push_transport *transport, const struct waits *ready, usec_t now_us)
 {
     /* libcurl changes its sockets while it works: walk a copy. */
     struct watched sockets[SOCKETS_MAX];

@@ -1,0 +1,13 @@
+#include "verbs.h"
+#include "workbench.h"
+
+int main(int argc, char **argv)
+{
+    static const struct verb verbs[] = {
+        AGENT_VERBS,
+        {"lab", "[OPTIONS]", "start target simulators and a push receiver on loopback", cmd_lab},
+        {"demo", "[FILE] [--for 30s]", "lab, agent and a live view in one command", cmd_demo},
+        {0}};
+    return verbs_main("picket", "the workbench for synthetic probes at branch sites", verbs, argc,
+                      argv);
+}

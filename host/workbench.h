@@ -1,0 +1,8 @@
+/* The verbs that only the workbench has. */
+#ifndef PICKET_WORKBENCH_H
+#define PICKET_WORKBENCH_H
+
+int cmd_lab(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+
+#endif
