@@ -58,7 +58,7 @@ enum watchdog_key { WATCHDOG_DEVICE, WATCHDOG_TIMEOUT, WATCHDOG_KEY_COUNT };
 
 /* One `key = value` line. */
 struct setting {
-    uint16_t key;
+    uint16_t key; /* its id; until config_finish() has approved, also marks of config_parts.h */
     uint16_t file; /* index into config.files */
     uint32_t line;
     uint32_t text;   /* offset into config.text; 0: none */
@@ -123,27 +123,41 @@ struct config {
 /* Where errors go, one call each, in the order found. */
 struct config_errors {
     void *context;
-    void (*report)(void *context, const char *file, unsigned line, const char *message);
+    void (*report)(void *context, const char *file, unsigned line, const char *message); /* or NULL */
     unsigned count; /* counted here, starts at 0 */
 };
+
+/* Reports one error and counts it. Line 0: the file as a whole. The message is lower case, says what
+ * is wrong and what would be right, and is cut at CONFIG_MESSAGE_BYTES - 1. */
+#define CONFIG_MESSAGE_BYTES 512
+void config_error(struct config_errors *errors, const char *file, unsigned line, const char *format,
+                  ...) PRINTF_LIKE(4, 5);
 
 /* Loading: begin, add the main file's text, then what config_next_include() asks for, then finish.
  *
  *   config_begin(&loader, &config, kinds, kind_count, &errors);
  *   config_add_text(&loader, "site.conf", text, size);
- *   while ((pattern = config_next_include(&loader, &from))) … expand, read, config_add_text …
+ *   while ((pattern = config_next_include(&loader, &from, &line))) … expand, read, add …
  *   if (config_finish(&loader)) … config is complete and checked …
- */
+ *
+ * [agent], [push], [watchdog] and [defaults] may stand once in every file and mean the same section
+ * in all of them, wherever they stand; a key that may not repeat stands once over all files. */
 struct config_loader {
     struct config *config;
     const struct probe_kind *const *kinds;
     unsigned kind_count;
     struct config_errors *errors;
+    const char *file_name; /* of the text being read */
     uint16_t current_file;
     struct config_section *section; /* where settings go now; NULL: skip until the next header */
-    const struct config_key *keys;
+    const struct config_key *keys;  /* the section's own keys … */
+    unsigned key_count;
+    unsigned first_key;             /* … and the id of the first; a probe has the common ones too */
+    bool header_seen;               /* in the current file */
+    unsigned fixed_seen[4];         /* line of [agent] … [defaults] in the current file; 0: none */
+    struct config_section discarded; /* takes the settings of a section that is wrong itself */
     unsigned includes_done;
-    bool limit_reported;
+    unsigned limits_reported; /* bit per capacity: each is reported once */
 };
 
 /* `kinds` are borrowed as long as the config lives. Zeroes *config. */
@@ -153,8 +167,8 @@ void config_begin(struct config_loader *loader, struct config *config,
 /* Reads one file's text (UTF-8, no NUL; a BOM and CRLF line ends are accepted). `name` appears in
  * messages. Nothing is kept of `text`. */
 void config_add_text(struct config_loader *loader, const char *name, const char *text, size_t size);
-/* The next `include = PATTERN` not yet handed out, and the file it stands in (a relative pattern is
- * relative to that file); NULL when all were. */
+/* The next `include = PATTERN` not yet handed out, and the file and line it stands in (a relative
+ * pattern is relative to that file); NULL when all were. */
 const char *config_next_include(struct config_loader *loader, const char **from_file,
                                 unsigned *line);
 /* Cross checks (required keys, timeout against interval, names, depends_on and its cycles, kinds'
@@ -179,8 +193,8 @@ unsigned config_count(const struct config *config, const struct config_section *
  * fallback; 0 when none of them has it. */
 int64_t config_number(const struct config *config, const struct config_section *section,
                       unsigned key);
-/* The effective text of a key, NULL when unset. `length` may be NULL. Borrowed from the config (a
- * fallback: from its table). */
+/* The effective text of a key (TEXT, PATTERN, RAW), NULL when unset. `length` may be NULL. Borrowed
+ * from the config (a fallback: from its table, so that one must be bare text). */
 const char *config_text(const struct config *config, const struct config_section *section,
                         unsigned key, size_t *length);
 /* The text of a setting. */
