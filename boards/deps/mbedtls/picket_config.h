@@ -4,8 +4,8 @@
  * and every file of ours see one configuration, and there is no define a consumer could forget.
  *
  * The rule for dropping: a prober must still read whatever certificate and reach whatever TLS 1.2
- * or 1.3 server a site has, and say what is wrong with it. So SHA-1, MD5, the small curves, static RSA
- * and finite-field DH stay: without them an old device would look unreachable, not outdated. */
+ * or 1.3 server a site has, and say what is wrong with it. So SHA-1, MD5, the small curves, static
+ * RSA and finite-field DH stay: without them an old device would look unreachable, not outdated. */
 
 /* The PSA key store and random generator are used from the loop and from worker threads. */
 #define MBEDTLS_THREADING_C
