@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -121,6 +122,10 @@ static bool start_agent(struct demo *demo)
     const char *file = demo->file ? demo->file : demo->config_path;
     demo->agent = fork();
     if (demo->agent == 0) {
+        /* Ctrl-C is for the demo alone, which then stops the agent in order; and no agent outlives
+         * a demo that was killed. */
+        setpgid(0, 0);
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
         FILE *log = freopen(demo->log_path, "w", stderr);
         char *arguments[] = {"picket",          "run", "-c", (char *)(uintptr_t)file, "--socket",
                              demo->socket_path, NULL};
