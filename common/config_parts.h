@@ -1,8 +1,8 @@
 /* What the files of the configuration share among themselves; nobody else includes it.
  *
- * config_lines reads raw lines, config_parse makes sections and settings of them, config_value
- * reads one value, config_check and config_resolve do the cross checks, config has the accessors.
- */
+ * config_lines reads raw lines, config_sections and config_parse make sections and settings of them,
+ * config_value reads one value; config_check, config_resolve, config_labels, config_slo and
+ * config_depends do the cross checks; config has the accessors. */
 #ifndef PICKET_CONFIG_PARTS_H
 #define PICKET_CONFIG_PARTS_H
 
@@ -71,6 +71,14 @@ struct config_lines {
     void (*key)(void *context, const char *key, const char *value, unsigned line);
 };
 void config_lines_read(struct config_lines *lines);
+
+/* config_sections: opens the section of a header; "" closes the last. The context is the
+ * struct config_loader. */
+void config_take_section(void *context, const char *header, unsigned line);
+/* Where else a thing stands: "line 3", or "other.conf:3" when that is another file; returns `out`.
+ */
+const char *config_place(const struct config_loader *loader, uint16_t file, uint32_t line,
+                         char *out, size_t size);
 
 /* config_value: the part of a raw value before its comment, without blanks at the end. */
 size_t config_value_length(const char *value, bool patterns);
