@@ -79,7 +79,7 @@ static void signals_source_step(void *context, const struct waits *ready, usec_t
     if (signals->stop) {
         signals->stop = false;
         /* The second signal means now. */
-        usec_t patience_us = daemon->agent.stopping ? 0 : STOP_TIME_US;
+        usec_t patience_us = daemon->agent.state == AGENT_RUNNING ? STOP_TIME_US : 0;
         daemon->reload = false;
         logger_printf(&daemon->logger, LOG_LEVEL_INFO,
                       patience_us ? "stopping: a last push, then the end" : "stopping at once");
@@ -87,7 +87,7 @@ static void signals_source_step(void *context, const struct waits *ready, usec_t
     }
     if (signals->reload) {
         signals->reload = false;
-        if (!daemon->agent.stopping) {
+        if (daemon->agent.state == AGENT_RUNNING) {
             reload(daemon, now_us);
         }
     }
@@ -257,7 +257,6 @@ static void run_loop(struct daemon *daemon)
 enum daemon_end daemon_run(const char *path, const struct config *config, const char *socket_path)
 {
     struct daemon *daemon = &daemon_state;
-    memset(daemon, 0, sizeof *daemon);
     daemon->path = path;
     daemon->config = config;
     daemon->socket_path =

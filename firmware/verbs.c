@@ -3,7 +3,7 @@
 #include <ares.h>
 #include <curl/curl.h>
 #include <mbedtls/version.h>
-#include <modbus.h>
+#include <modbus/modbus.h>
 #include <pcre2.h>
 #include <stdarg.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
  *   holding 100      flow temperature, i16, 0.1 degrees: 60.0 to 69.9, from the clock
  *   input   200-201  power, f32 with order cdab: 1500.25
  *   coil    0        pump: on */
-#include <modbus.h>
+#include <modbus/modbus.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
