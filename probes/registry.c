@@ -1,10 +1,16 @@
 #include "registry.h"
 
 static const struct probe_ops *const ops[] = {
+#ifndef PICKET_WITHOUT_HTTP
+    &http_probe,
+#endif
     NULL, /* a board profile may leave every kind out */
 };
 
 static const struct probe_kind *const kinds[] = {
+#ifndef PICKET_WITHOUT_HTTP
+    &http_probe.kind,
+#endif
     NULL,
 };
 
