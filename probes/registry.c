@@ -4,12 +4,24 @@ static const struct probe_ops *const ops[] = {
 #ifndef PICKET_WITHOUT_HTTP
     &http_probe,
 #endif
+#ifndef PICKET_WITHOUT_TCP
+    &tcp_probe,
+#endif
+#ifndef PICKET_WITHOUT_TLS
+    &tls_probe,
+#endif
     NULL, /* a board profile may leave every kind out */
 };
 
 static const struct probe_kind *const kinds[] = {
 #ifndef PICKET_WITHOUT_HTTP
     &http_probe.kind,
+#endif
+#ifndef PICKET_WITHOUT_TCP
+    &tcp_probe.kind,
+#endif
+#ifndef PICKET_WITHOUT_TLS
+    &tls_probe.kind,
 #endif
     NULL,
 };
