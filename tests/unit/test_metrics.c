@@ -1,0 +1,781 @@
+/* Guards against series that mislead: a counter that is missing until its first event, a gauge of
+ * something that was not measured, a sample twice in one body, a bound that a real body exceeds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "expo_proto.h"
+#include "expo_text.h"
+#include "prng.h"
+#include "proto_reader.h"
+#include "site_fixture.h"
+
+#define SITE        "instance=\"branch-0042\",region=\"emea\""
+#define LABELS      ",region=\"emea\",team=\"a \\\"b\\\" \\\\c\\nd\""
+#define LOGIN       "instance=\"https://portal.example.net/login\"" LABELS
+#define PORTAL      "probe=\"portal\"," LOGIN
+#define PORTAL_KIND "probe=\"portal\",kind=\"web\"," LOGIN
+#define HEATING     "instance=\"tcp://10.1.0.40:502\",region=\"emea\""
+#define BOILER      "probe=\"boiler\"," HEATING
+#define BOILER_KIND "probe=\"boiler\",kind=\"bus\"," HEATING
+
+static char memory[8 << 20];
+static struct config config;
+static struct sli slis[CAP_TARGETS];
+static struct result last[CAP_TARGETS];
+static bool seen[CAP_TARGETS];
+static struct agent_numbers numbers;
+
+static struct metrics_view make_view(void)
+{
+    return (struct metrics_view){.config = &config,
+                                 .slis = slis,
+                                 .last = last,
+                                 .seen = seen,
+                                 .agent = &numbers,
+                                 .only_probe = -1};
+}
+
+static char *walk_text(const struct metrics_view *view)
+{
+    struct expo_text encoder;
+    struct buffer out;
+    buffer_init(&out, memory, sizeof memory);
+    struct metric_visitor visitor = expo_text_visitor(&encoder, &out);
+    metrics_walk(view, &visitor);
+    assert_false(buffer_overflowed(&out));
+    return (char *)(uintptr_t)buffer_text(&out);
+}
+
+static size_t text_bytes(const struct metrics_view *view)
+{
+    struct expo_text encoder;
+    struct buffer out;
+    buffer_init(&out, NULL, 0);
+    struct metric_visitor visitor = expo_text_visitor(&encoder, &out);
+    metrics_walk(view, &visitor);
+    return out.used;
+}
+
+static size_t proto_bytes(const struct metrics_view *view)
+{
+    struct expo_proto encoder;
+    struct buffer out;
+    buffer_init(&out, NULL, 0);
+    struct metric_visitor visitor = expo_proto_visitor(&encoder, &out);
+    metrics_walk(view, &visitor);
+    return out.used;
+}
+
+static void init_targets(void)
+{
+    numbers = fixture_numbers();
+    for (unsigned i = 0; i < config.target_count; i++) {
+        sli_init(&slis[i], config_target_probe(&config, i));
+        seen[i] = false;
+    }
+}
+
+/* One run each: the portal well, the boiler with an exception. */
+static void set_up_site(void)
+{
+    fixture_site(&config);
+    init_targets();
+    fixture_success(&last[0], 0);
+    fixture_exception(&last[1], 1);
+    for (unsigned i = 0; i < 2; i++) {
+        sli_add(&slis[i], &config.probes[i], &last[i]);
+        seen[i] = true;
+    }
+    slis[1].missed = 3;
+}
+
+/* The whole body of the site above. */
+static const char *const site_text[] = {
+    "# HELP picket_build_info Version and commit of the agent, always 1\n",
+    "# TYPE picket_build_info gauge\n",
+    "picket_build_info{" SITE ",version=\"1.2.3\",commit=\"0123456789ab\"} 1\n",
+    "# HELP picket_start_timestamp_seconds Unix time at which the agent started\n",
+    "# TYPE picket_start_timestamp_seconds gauge\n",
+    "picket_start_timestamp_seconds{" SITE "} 1790000000\n",
+    "# HELP picket_last_cycle_timestamp_seconds Unix time at which the agent last went round its "
+    "loop\n",
+    "# TYPE picket_last_cycle_timestamp_seconds gauge\n",
+    "picket_last_cycle_timestamp_seconds{" SITE "} 1.7900001235e+09\n",
+    "# HELP picket_clock_trusted Whether the wall clock may be used to judge certificate dates\n",
+    "# TYPE picket_clock_trusted gauge\n",
+    "picket_clock_trusted{" SITE "} 1\n",
+    "# HELP picket_loop_lag_seconds Greatest lateness of a pass of the loop since the last push\n",
+    "# TYPE picket_loop_lag_seconds gauge\n",
+    "picket_loop_lag_seconds{" SITE "} 0.0015\n",
+    "# HELP picket_push_attempts_total Pushes by how the receiver answered\n",
+    "# TYPE picket_push_attempts_total counter\n",
+    "picket_push_attempts_total{" SITE ",result=\"accepted\"} 7\n",
+    "picket_push_attempts_total{" SITE ",result=\"rejected\"} 0\n",
+    "picket_push_attempts_total{" SITE ",result=\"busy\"} 2\n",
+    "picket_push_attempts_total{" SITE ",result=\"redirected\"} 0\n",
+    "picket_push_attempts_total{" SITE ",result=\"unreachable\"} 0\n",
+    "picket_push_attempts_total{" SITE ",result=\"timeout\"} 0\n",
+    "# HELP picket_push_last_success_timestamp_seconds Unix time of the last push that was "
+    "accepted\n",
+    "# TYPE picket_push_last_success_timestamp_seconds gauge\n",
+    "picket_push_last_success_timestamp_seconds{" SITE "} 1790000100\n",
+    "# HELP picket_push_duration_seconds Duration of the last push\n",
+    "# TYPE picket_push_duration_seconds gauge\n",
+    "picket_push_duration_seconds{" SITE "} 0.035\n",
+    "# HELP picket_push_body_bytes Size of the last body that was pushed\n",
+    "# TYPE picket_push_body_bytes gauge\n",
+    "picket_push_body_bytes{" SITE "} 4242\n",
+    "# HELP picket_push_consecutive_failures Pushes that failed since the last one that was "
+    "accepted\n",
+    "# TYPE picket_push_consecutive_failures gauge\n",
+    "picket_push_consecutive_failures{" SITE "} 1\n",
+    "# HELP picket_targets Targets of the configuration\n",
+    "# TYPE picket_targets gauge\n",
+    "picket_targets{" SITE "} 2\n",
+    "# HELP picket_runs_in_flight Probe runs in progress\n",
+    "# TYPE picket_runs_in_flight gauge\n",
+    "picket_runs_in_flight{" SITE "} 1\n",
+    "# HELP picket_probe_results_total Runs by outcome\n",
+    "# TYPE picket_probe_results_total counter\n",
+    "picket_probe_results_total{" PORTAL_KIND ",result=\"success\"} 1\n",
+    "picket_probe_results_total{" PORTAL_KIND ",result=\"failure\"} 0\n",
+    "picket_probe_results_total{" PORTAL_KIND ",result=\"unknown\"} 0\n",
+    "picket_probe_results_total{" BOILER_KIND ",result=\"success\"} 0\n",
+    "picket_probe_results_total{" BOILER_KIND ",result=\"failure\"} 1\n",
+    "picket_probe_results_total{" BOILER_KIND ",result=\"unknown\"} 0\n",
+    "# HELP picket_probe_failures_total Failed runs by first cause\n",
+    "# TYPE picket_probe_failures_total counter\n",
+    "picket_probe_failures_total{" PORTAL_KIND ",reason=\"resolve\"} 0\n",
+    "picket_probe_failures_total{" PORTAL_KIND ",reason=\"timeout\"} 0\n",
+    "picket_probe_failures_total{" PORTAL_KIND ",reason=\"status\"} 0\n",
+    "picket_probe_failures_total{" BOILER_KIND ",reason=\"timeout\"} 0\n",
+    "picket_probe_failures_total{" BOILER_KIND ",reason=\"exception\"} 1\n",
+    "# HELP picket_probe_duration_seconds Duration of successful runs\n",
+    "# TYPE picket_probe_duration_seconds histogram\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"0.001\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"0.0025\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"0.005\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"0.01\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"0.025\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"0.05\"} 1\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"0.1\"} 1\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"0.25\"} 1\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"0.5\"} 1\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"0.8\"} 1\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"1\"} 1\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"2.5\"} 1\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"5\"} 1\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"10\"} 1\n",
+    "picket_probe_duration_seconds_bucket{" PORTAL_KIND ",le=\"+Inf\"} 1\n",
+    "picket_probe_duration_seconds_sum{" PORTAL_KIND "} 0.0452\n",
+    "picket_probe_duration_seconds_count{" PORTAL_KIND "} 1\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"0.001\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"0.0025\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"0.005\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"0.01\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"0.025\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"0.05\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"0.1\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"0.25\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"0.5\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"1\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"2.5\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"5\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"10\"} 0\n",
+    "picket_probe_duration_seconds_bucket{" BOILER_KIND ",le=\"+Inf\"} 0\n",
+    "picket_probe_duration_seconds_sum{" BOILER_KIND "} 0\n",
+    "picket_probe_duration_seconds_count{" BOILER_KIND "} 0\n",
+    "# HELP picket_probe_missed_total Scheduled runs that were not made\n",
+    "# TYPE picket_probe_missed_total counter\n",
+    "picket_probe_missed_total{" PORTAL_KIND "} 0\n",
+    "picket_probe_missed_total{" BOILER_KIND "} 3\n",
+    "# HELP picket_slo_objective_ratio Share of good events the SLO asks for\n",
+    "# TYPE picket_slo_objective_ratio gauge\n",
+    "picket_slo_objective_ratio{" PORTAL_KIND ",slo=\"availability\"} 0.999\n",
+    "picket_slo_objective_ratio{" PORTAL_KIND ",slo=\"latency_800ms\"} 0.95\n",
+    "# HELP picket_slo_events_total Events of the SLO\n",
+    "# TYPE picket_slo_events_total counter\n",
+    "picket_slo_events_total{" PORTAL_KIND ",slo=\"availability\",result=\"good\"} 1\n",
+    "picket_slo_events_total{" PORTAL_KIND ",slo=\"availability\",result=\"bad\"} 0\n",
+    "picket_slo_events_total{" PORTAL_KIND ",slo=\"latency_800ms\",result=\"good\"} 1\n",
+    "picket_slo_events_total{" PORTAL_KIND ",slo=\"latency_800ms\",result=\"bad\"} 0\n",
+    "# HELP probe_success Displays whether or not the probe was a success\n",
+    "# TYPE probe_success gauge\n",
+    "probe_success{" PORTAL "} 1\n",
+    "probe_success{" BOILER "} 0\n",
+    "# HELP probe_duration_seconds Returns how long the probe took to complete in seconds\n",
+    "# TYPE probe_duration_seconds gauge\n",
+    "probe_duration_seconds{" PORTAL "} 0.0452\n",
+    "probe_duration_seconds{" BOILER "} 0.012\n",
+    "# HELP probe_timeout_seconds Returns how long the probe timeout is in seconds\n",
+    "# TYPE probe_timeout_seconds gauge\n",
+    "probe_timeout_seconds{" PORTAL "} 5\n",
+    "probe_timeout_seconds{" BOILER "} 5\n",
+    "# HELP probe_web_duration_seconds Duration of web request by phase, in \"parts\"\n",
+    "# TYPE probe_web_duration_seconds gauge\n",
+    "probe_web_duration_seconds{" PORTAL ",phase=\"resolve\"} 0.0015\n",
+    "probe_web_duration_seconds{" PORTAL ",phase=\"connect\"} 0.02\n",
+    "probe_web_duration_seconds{" PORTAL ",phase=\"tls\"} 0\n",
+    "# HELP probe_bus_duration_seconds Duration of bus check by phase\n",
+    "# TYPE probe_bus_duration_seconds gauge\n",
+    "probe_bus_duration_seconds{" BOILER ",phase=\"connect\"} 0.002\n",
+    "probe_bus_duration_seconds{" BOILER ",phase=\"request\"} 0.01\n",
+    "# HELP probe_ip_protocol Specifies whether probe ip protocol is IP4 or IP6\n",
+    "# TYPE probe_ip_protocol gauge\n",
+    "probe_ip_protocol{" PORTAL "} 4\n",
+    "# HELP probe_ip_addr_hash Specifies the hash of IP address. It's useful to detect if the IP "
+    "address changes.\n",
+    "# TYPE probe_ip_addr_hash gauge\n",
+    "probe_ip_addr_hash{" PORTAL "} 3668918509\n",
+    "# HELP probe_http_status_code Response HTTP status code\n",
+    "# TYPE probe_http_status_code gauge\n",
+    "probe_http_status_code{" PORTAL "} 200\n",
+    "# HELP probe_ssl_earliest_cert_expiry Returns last SSL chain expiry in unixtime\n",
+    "# TYPE probe_ssl_earliest_cert_expiry gauge\n",
+    "probe_ssl_earliest_cert_expiry{" PORTAL "} 1800000000\n",
+    "# HELP probe_ssl_last_chain_expiry_timestamp_seconds Returns last SSL chain expiry in "
+    "timestamp\n",
+    "# TYPE probe_ssl_last_chain_expiry_timestamp_seconds gauge\n",
+    "probe_ssl_last_chain_expiry_timestamp_seconds{" PORTAL "} 1850000000\n",
+    "# HELP probe_ssl_last_chain_info Contains SSL leaf certificate information\n",
+    "# TYPE probe_ssl_last_chain_info gauge\n",
+    "probe_ssl_last_chain_info{" PORTAL
+    ",fingerprint_sha256=\"00ff\",subject=\"CN=portal.example.net\",issuer=\"CN=portal.example."
+    "net\",subjectalternative=\"CN=portal.example.net\",serialnumber=\"0a1b\"} 1\n",
+    "# HELP probe_tls_version_info Returns the TLS version used or NaN when unknown\n",
+    "# TYPE probe_tls_version_info gauge\n",
+    "probe_tls_version_info{" PORTAL ",version=\"TLS 1.3\"} 1\n",
+    "# HELP probe_tls_cipher_info Returns the TLS cipher negotiated during handshake\n",
+    "# TYPE probe_tls_cipher_info gauge\n",
+    "probe_tls_cipher_info{" PORTAL ",cipher=\"TLS_AES_256_GCM_SHA384\"} 1\n",
+    "# HELP picket_tls_leaf_expiry_timestamp_seconds Unix time at which the certificate of the "
+    "target itself expires\n",
+    "# TYPE picket_tls_leaf_expiry_timestamp_seconds gauge\n",
+    "picket_tls_leaf_expiry_timestamp_seconds{" PORTAL "} 1900000000\n",
+    "# HELP picket_bus_value Value read by the last bus check\n",
+    "# TYPE picket_bus_value gauge\n",
+    "picket_bus_value{" BOILER ",name=\"flow_celsius\"} 61.5\n",
+    "# HELP picket_bus_quality Whether the last bus check could read the value\n",
+    "# TYPE picket_bus_quality gauge\n",
+    "picket_bus_quality{" BOILER ",name=\"flow_celsius\"} 1\n",
+    "picket_bus_quality{" BOILER ",name=\"power_watts\"} 0\n",
+    "picket_bus_quality{" BOILER ",name=\"model\"} 1\n",
+};
+
+static void assert_site_text(const char *text)
+{
+    char line[1024];
+    for (size_t i = 0; i < ARRAY_LEN(site_text); i++) {
+        size_t length = strcspn(text, "\n") + 1;
+        assert_in_range(length, 2, sizeof line - 1);
+        memcpy(line, text, length);
+        line[length] = '\0';
+        assert_string_equal(line, site_text[i]);
+        text += length;
+    }
+    assert_string_equal(text, "");
+}
+
+static void metrics_of_a_site_are_exactly_these(void **state)
+{
+    (void)state;
+    set_up_site();
+    struct metrics_view view = make_view();
+    assert_site_text(walk_text(&view));
+}
+
+static bool is_counter(const struct reader_family *family)
+{
+    return strcmp(family->type, "gauge") != 0 ||
+           strcmp(family->name, "picket_slo_objective_ratio") == 0;
+}
+
+/* The samples of counters and histograms, in order. */
+static unsigned keep_counters(const struct reader *reader, const struct reader_sample **kept)
+{
+    unsigned count = 0, at = 0;
+    for (unsigned i = 0; i < reader->family_count; i++) {
+        for (unsigned j = 0; j < reader->families[i].samples; j++, at++) {
+            if (is_counter(&reader->families[i])) {
+                kept[count++] = &reader->samples[at];
+            }
+        }
+    }
+    return count;
+}
+
+/* A counter that first appears at 5 hides its first five events from every rate. */
+static void metrics_counters_are_there_at_zero_before_the_first_result(void **state)
+{
+    static struct reader before, after;
+    static const struct reader_sample *zero[READER_SAMPLES_MAX], *full[READER_SAMPLES_MAX];
+    (void)state;
+    set_up_site();
+    struct metrics_view view = make_view();
+    assert_true(reader_read_text(&after, walk_text(&view)));
+    init_targets();
+    memset(numbers.push_attempts, 0, sizeof numbers.push_attempts);
+    view = make_view();
+    assert_true(reader_read_text(&before, walk_text(&view)));
+    unsigned count = keep_counters(&after, full);
+    assert_int_equal(count, 58);
+    assert_int_equal(keep_counters(&before, zero), count);
+    for (unsigned i = 0; i < count; i++) {
+        assert_string_equal(zero[i]->key, full[i]->key);
+        if (strncmp(zero[i]->key, "picket_slo_objective", 20) != 0) {
+            assert_true(zero[i]->value >= 0 && zero[i]->value <= 0);
+        }
+    }
+    reader_free(&before);
+    reader_free(&after);
+}
+
+static void metrics_without_a_result_have_no_gauge_of_a_target(void **state)
+{
+    (void)state;
+    set_up_site();
+    init_targets();
+    struct metrics_view view = make_view();
+    const char *text = walk_text(&view);
+    assert_null(strstr(text, "\nprobe_"));
+    assert_null(strstr(text, "picket_bus_"));
+    assert_null(strstr(text, "picket_tls_"));
+}
+
+static void make_unknown(struct result *result)
+{
+    result_init(result, result->target, 0);
+    result->duration_us = 10;
+    result_unknown(result, PHASE_CONNECT, "out of descriptors");
+}
+static void make_failure(struct result *result)
+{
+    result_init(result, result->target, 0);
+    result_fail(result, REASON_TIMEOUT, PHASE_CONNECT, "no answer");
+}
+static void drop_status_code(struct result *result)
+{
+    result->facts_set &= ~FACT_BIT(FACT_HTTP_STATUS_CODE);
+}
+static void drop_connect(struct result *result)
+{
+    result->phases_reached &= ~PHASE_BIT(PHASE_CONNECT);
+}
+static void drop_verified_chain(struct result *result)
+{
+    result->tls.verified_not_after = 0;
+}
+static void drop_certificate(struct result *result)
+{
+    result->tls.certificate = false;
+}
+static void drop_handshake(struct result *result)
+{
+    result->tls.version[0] = result->tls.cipher[0] = '\0';
+}
+static void reach_undeclared(struct result *result)
+{
+    result_phase_add(result, PHASE_DIALOG, 5);
+    result_fact_set(result, FACT_DNS_SERIAL, 5);
+}
+static void set_zero_status(struct result *result)
+{
+    result_fact_set(result, FACT_HTTP_STATUS_CODE, 0);
+}
+
+/* Only what the last run found is told; what it did not reach has no sample, never a zero. */
+static void metrics_gauges_tell_only_what_the_last_run_found(void **state)
+{
+    static const struct {
+        void (*change)(struct result *result);
+        const char *absent, *present;
+    } rows[] = {
+        {make_unknown, "probe_success{" PORTAL, "probe_duration_seconds{" PORTAL "} 1e-05\n"},
+        {make_unknown, "probe_http_status_code", "probe_timeout_seconds{" PORTAL "} 5\n"},
+        {make_failure, "probe_success{" PORTAL "} 1", "probe_success{" PORTAL "} 0\n"},
+        {make_failure, "probe_web_duration_seconds", "probe_duration_seconds{" PORTAL "} 0\n"},
+        {make_failure, "probe_ssl", "probe_bus_duration_seconds{"},
+        {drop_status_code, "probe_http_status_code", "probe_ip_protocol{"},
+        {set_zero_status, "probe_http_ssl", "probe_http_status_code{" PORTAL "} 0\n"},
+        {drop_connect, PORTAL ",phase=\"connect\"", PORTAL ",phase=\"tls\"} 0\n"},
+        {drop_verified_chain, "probe_ssl_last_chain_expiry", "probe_ssl_earliest_cert_expiry{"},
+        {drop_certificate, "probe_ssl_", "probe_tls_version_info{"},
+        {drop_certificate, "picket_tls_leaf", "probe_tls_cipher_info{"},
+        {drop_handshake, "probe_tls_", "probe_ssl_last_chain_info{"},
+        {reach_undeclared, "phase=\"dialog\"", PORTAL ",phase=\"tls\"} 0\n"},
+        {reach_undeclared, "probe_dns_serial", "probe_ip_addr_hash{" PORTAL "} 3668918509\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        set_up_site();
+        rows[i].change(&last[0]);
+        struct metrics_view view = make_view();
+        const char *text = walk_text(&view);
+        if (strstr(text, rows[i].absent) != NULL || strstr(text, rows[i].present) == NULL) {
+            fail_msg("row %zu: '%s' is there or '%s' is not", i, rows[i].absent, rows[i].present);
+        }
+    }
+}
+
+static void metrics_of_values_tell_what_could_be_read(void **state)
+{
+    (void)state;
+    set_up_site();
+    last[1].value_count = 1; /* the run ended before the others were asked for */
+    last[1].values[0].available = false;
+    struct metrics_view view = make_view();
+    const char *text = walk_text(&view);
+    assert_null(strstr(text, "picket_bus_value"));
+    assert_non_null(strstr(text, "picket_bus_quality{" BOILER ",name=\"flow_celsius\"} 0\n"));
+    assert_non_null(strstr(text, "picket_bus_quality{" BOILER ",name=\"model\"} 0\n"));
+}
+
+static void metrics_of_the_agent_leave_out_what_is_not_known(void **state)
+{
+    static const char *const absent[] = {"picket_start_timestamp", "picket_last_cycle",
+                                         "picket_push_last_success", "picket_push_duration",
+                                         "picket_push_body"};
+    (void)state;
+    set_up_site();
+    numbers = (struct agent_numbers){.version = "1", .commit = "c", .push_duration_us = -1};
+    struct metrics_view view = make_view();
+    const char *text = walk_text(&view);
+    for (size_t i = 0; i < ARRAY_LEN(absent); i++) {
+        assert_null(strstr(text, absent[i]));
+    }
+    assert_non_null(strstr(text, "picket_clock_trusted{" SITE "} 0\n"));
+    numbers.push_duration_us = 0;
+    assert_non_null(strstr(walk_text(&view), "picket_push_duration_seconds{" SITE "} 0\n"));
+}
+
+static void metrics_can_be_limited_to_one_probe(void **state)
+{
+    (void)state;
+    set_up_site();
+    struct metrics_view view = make_view();
+    view.only_probe = 1;
+    view.agent = NULL;
+    const char *text = walk_text(&view);
+    assert_null(strstr(text, "portal"));
+    assert_null(strstr(text, "picket_build_info"));
+    assert_non_null(strstr(text, "probe_success{" BOILER "} 0\n"));
+}
+
+/* A label given twice makes a receiver refuse every series of the site. */
+static void metrics_leave_out_configured_labels_that_series_use(void **state)
+{
+    static const char *const reserved[] = {"probe",       "kind",
+                                           "instance",    "job",
+                                           "site",        "le",
+                                           "result",      "reason",
+                                           "slo",         "phase",
+                                           "name",        "version",
+                                           "commit",      "cipher",
+                                           "subject",     "issuer",
+                                           "__name",      "fingerprint_sha256",
+                                           "quantile",    "subjectalternative",
+                                           "serialnumber"};
+    static const char *const free_names[] = {"region", "team", "_", "probes", "label", "Probe"};
+    static struct reader reader;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
+        assert_true(metrics_label_reserved(reserved[i]));
+        set_up_site();
+        fixture_label(&config, config.probes[0].labels, &config.probes[0].label_count, reserved[i],
+                      "clash");
+        fixture_label(&config, config.labels, &config.label_count, reserved[i], "clash");
+        struct metrics_view view = make_view();
+        assert_site_text(walk_text(&view));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(free_names); i++) {
+        assert_false(metrics_label_reserved(free_names[i]));
+    }
+    set_up_site();
+    struct metrics_view view = make_view();
+    assert_true(reader_read_text(&reader, walk_text(&view)));
+    reader_free(&reader);
+}
+
+static void metrics_name_slos_uniquely_within_the_probe(void **state)
+{
+#define DAY(n) (n * USEC_PER_DAY)
+#define MS(n)  (n * USEC_PER_MSEC)
+    static const struct {
+        unsigned count;
+        struct config_slo slos[CAP_SLOS_PER_PROBE];
+        const char *names[CAP_SLOS_PER_PROBE];
+    } rows[] = {
+        {1, {{SLO_AVAILABILITY, 999000, 0, DAY(30)}}, {"availability"}},
+        {2,
+         {{SLO_AVAILABILITY, 999000, 0, DAY(30)}, {SLO_LATENCY, 950000, MS(800), DAY(30)}},
+         {"availability", "latency_800ms"}},
+        {4,
+         {{SLO_LATENCY, 1, MS(1000), DAY(1)},
+          {SLO_LATENCY, 1, MS(1500), DAY(1)},
+          {SLO_LATENCY, 1, 250, DAY(1)},
+          {SLO_LATENCY, 1, MS(120000), DAY(1)}},
+         {"latency_1s", "latency_1500ms", "latency_250us", "latency_2m"}},
+        {3,
+         {{SLO_AVAILABILITY, 999000, 0, DAY(30)},
+          {SLO_AVAILABILITY, 990000, 0, DAY(7)},
+          {SLO_LATENCY, 999000, MS(5), DAY(7)}},
+         {"availability_30d", "availability_7d", "latency_5ms"}},
+        {3,
+         {{SLO_AVAILABILITY, 999000, 0, DAY(30)},
+          {SLO_AVAILABILITY, 990000, 0, DAY(30)},
+          {SLO_AVAILABILITY, 990000, 0, DAY(1) / 2}},
+         {"availability_30d_99.9", "availability_30d_99", "availability_12h"}},
+        {3,
+         {{SLO_LATENCY, 999000, MS(5), DAY(30)},
+          {SLO_LATENCY, 999000, MS(5), DAY(30)},
+          {SLO_LATENCY, 999000, MS(5), DAY(30)}},
+         {"latency_5ms_30d_99.9", "latency_5ms_30d_99.9_2", "latency_5ms_30d_99.9_3"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct config_probe probe = {.slo_count = (uint8_t)rows[i].count};
+        memcpy(probe.slos, rows[i].slos, sizeof probe.slos);
+        for (unsigned j = 0; j < rows[i].count; j++) {
+            char name[METRICS_SLO_NAME_BYTES];
+            metrics_slo_name(&probe, j, name, sizeof name);
+            assert_string_equal(name, rows[i].names[j]);
+        }
+    }
+    struct config_probe longest = {.slo_count = 2};
+    longest.slos[0] = longest.slos[1] =
+        (struct config_slo){SLO_LATENCY, 999999, INT64_MAX, INT64_MAX - 1};
+    char name[METRICS_SLO_NAME_BYTES + 32];
+    metrics_slo_name(&longest, 1, name, sizeof name);
+    assert_true(strlen(name) < METRICS_SLO_NAME_BYTES);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(((const struct reader_sample *)a)->key, ((const struct reader_sample *)b)->key);
+}
+
+/* One family in two places, or one series twice: a receiver refuses the body. */
+static void metrics_have_each_family_and_each_series_once(void **state)
+{
+    static struct reader reader;
+    (void)state;
+    set_up_site();
+    fixture_probe(&config, &fixture_everything, "all");
+    fixture_target(&config, "one");
+    fixture_target(&config, "two");
+    fixture_probe(&config, &fixture_web, "second");
+    fixture_target(&config, "one");
+    for (unsigned i = 2; i < 5; i++) {
+        sli_init(&slis[i], config_target_probe(&config, i));
+        fixture_worst_result(&last[i], (uint16_t)i, 'x');
+        seen[i] = true;
+    }
+    struct metrics_view view = make_view();
+    assert_true(reader_read_text(&reader, walk_text(&view)));
+    for (unsigned i = 0; i < reader.family_count; i++) {
+        assert_true(reader.families[i].samples > 0);
+        for (unsigned j = 0; j < i; j++) {
+            assert_string_not_equal(reader.families[i].name, reader.families[j].name);
+        }
+    }
+    qsort(reader.samples, reader.sample_count, sizeof reader.samples[0], compare_keys);
+    for (unsigned i = 1; i < reader.sample_count; i++) {
+        assert_string_not_equal(reader.samples[i].key, reader.samples[i - 1].key);
+    }
+    reader_free(&reader);
+}
+
+static void fill_worst(int byte)
+{
+    static char version[METRICS_VERSION_BYTES + 100];
+    fixture_fill(version, sizeof version, byte);
+    numbers = (struct agent_numbers){
+        .version = version,
+        .commit = version,
+        .start_timestamp_seconds = -DBL_MIN,
+        .last_cycle_timestamp_seconds = -DBL_MIN,
+        .clock_trusted = true,
+        .loop_lag_us = INT64_MAX - 513,
+        .push_attempts = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+        .push_last_success_timestamp_seconds = -DBL_MIN,
+        .push_duration_us = INT64_MAX,
+        .push_body_bytes = UINT64_MAX,
+        .push_failures_in_row = UINT32_MAX,
+        .targets = UINT32_MAX,
+        .runs_in_flight = UINT32_MAX};
+    for (unsigned i = 0; i < config.target_count; i++) {
+        fixture_worst_sli(&slis[i], config_target_probe(&config, i));
+        fixture_worst_result(&last[i], (uint16_t)i, byte);
+        seen[i] = true;
+    }
+}
+
+/* A site with the longest names, labels and instances of every kind. */
+static void fixture_longest(unsigned probes)
+{
+    static const struct probe_kind *const kinds[] = {&fixture_everything, &fixture_web,
+                                                     &fixture_bus};
+    static const int bytes[] = {'a', '"', '\\', 0xff};
+    char instance[CAP_INSTANCE_BYTES], value[128], name[CAP_NAME_BYTES];
+    fixture_fill(value, sizeof value, 0xff);
+    fixture_begin(&config, value);
+    fixture_label(&config, config.labels, &config.label_count, "longest", value);
+    for (unsigned i = 0; i < probes; i++) {
+        (void)snprintf(name, sizeof name, "%0*u", CAP_NAME_BYTES - 1, i);
+        struct config_probe *probe = fixture_probe(&config, kinds[i % ARRAY_LEN(kinds)], name);
+        fixture_label(&config, probe->labels, &probe->label_count, "longest", value);
+        for (unsigned j = 0; j < CAP_SLOS_PER_PROBE; j++) {
+            probe->slos[j] = (struct config_slo){.type = SLO_LATENCY,
+                                                 .objective_ppm = 999999,
+                                                 .threshold_us = 7777777 + j / 2,
+                                                 .window_us = 30 * USEC_PER_DAY + 1};
+        }
+        probe->slo_count = CAP_SLOS_PER_PROBE;
+        fixture_fill(instance, sizeof instance, bytes[i % ARRAY_LEN(bytes)]);
+        fixture_target(&config, instance);
+    }
+}
+
+static void assert_within_bound(size_t bound)
+{
+    struct metrics_view view = make_view();
+    assert_true(text_bytes(&view) <= bound);
+    assert_true(proto_bytes(&view) <= bound);
+}
+
+static void metrics_body_bound_holds_for_the_worst_there_is(void **state)
+{
+    static const int bytes[] = {1, '\n', '"', '\\', 'a', 0x7f, 0x80, 0xc3, 0xf0, 0xff};
+    (void)state;
+    for (unsigned probes = 0; probes <= 12; probes += 3) {
+        fixture_longest(probes);
+        size_t bound = metrics_body_bound(&config);
+        for (size_t i = 0; i < ARRAY_LEN(bytes); i++) {
+            fill_worst(bytes[i]);
+            assert_within_bound(bound);
+        }
+        struct metrics_view view = make_view();
+        assert_true(text_bytes(&view) > bound - bound / 20); /* byte is 0xff: near the bound */
+    }
+}
+
+static double random_double(struct prng *prng)
+{
+    uint64_t bits = prng_next(prng);
+    double value = 0;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static void random_text(struct prng *prng, char *text, size_t size)
+{
+    size_t length = (size_t)prng_below(prng, size);
+    for (size_t i = 0; i < length; i++) {
+        text[i] = (char)(1 + prng_below(prng, 255));
+    }
+    text[length] = '\0';
+}
+
+static void randomise(struct prng *prng, struct sli *sli, struct result *result)
+{
+    result->outcome = (enum outcome)prng_below(prng, OUTCOME_COUNT);
+    result->duration_us = (usec_t)(prng_next(prng) >> 1);
+    result->phases_reached = (uint32_t)prng_next(prng);
+    result->facts_set = prng_next(prng);
+    for (unsigned i = 0; i < FACT_COUNT; i++) {
+        result->facts[i] = random_double(prng);
+    }
+    for (unsigned i = 0; i < PHASE_COUNT; i++) {
+        result->phase_us[i] = (usec_t)(prng_next(prng) >> 1);
+    }
+    result->tls.certificate = true;
+    result->tls.leaf_not_after = (int64_t)prng_next(prng);
+    result->tls.verified_not_after = (int64_t)prng_next(prng);
+    random_text(prng, result->tls.subject, sizeof result->tls.subject);
+    random_text(prng, result->tls.issuer, sizeof result->tls.issuer);
+    random_text(prng, result->tls.version, sizeof result->tls.version);
+    result->value_count = (uint16_t)prng_below(prng, CAP_VALUES + 1);
+    for (unsigned i = 0; i < CAP_VALUES; i++) {
+        result->values[i].available = prng_below(prng, 2) == 0;
+        result->values[i].number = random_double(prng);
+    }
+    for (unsigned i = 0; i <= sli->duration.bound_count; i++) {
+        sli->duration.buckets[i] = prng_next(prng) >> prng_below(prng, 64);
+    }
+    sli->duration.sum_us = prng_next(prng) >> prng_below(prng, 64);
+    sli->missed = prng_next(prng);
+}
+
+static void metrics_body_bound_holds_for_random_results(void **state)
+{
+    struct prng prng = {.state = 42};
+    (void)state;
+    fixture_longest(3);
+    size_t bound = metrics_body_bound(&config);
+    for (unsigned round = 0; round < 50; round++) {
+        fill_worst('x');
+        for (unsigned i = 0; i < config.target_count; i++) {
+            randomise(&prng, &slis[i], &last[i]);
+        }
+        assert_within_bound(bound);
+    }
+}
+
+/* Each alone, so that no slack elsewhere can hide one that is not counted. */
+static void metrics_body_bound_is_near_for_a_tiny_site(void **state)
+{
+    (void)state;
+    fixture_begin(&config, "s");
+    fixture_probe(&config, &fixture_web, "p");
+    fixture_target(&config, "i");
+    fill_worst(0xff);
+    size_t bound = metrics_body_bound(&config);
+    assert_within_bound(bound);
+    struct metrics_view view = make_view();
+    assert_in_range(bound - text_bytes(&view), 0, 800);
+}
+
+static void metrics_body_bound_of_fifty_probes_is_well_below_two_mebibytes(void **state)
+{
+    char name[32], instance[64];
+    struct probe_kind without_values = fixture_everything;
+    (void)state;
+    without_values.value_name = NULL;
+    fixture_begin(&config, "branch-0042");
+    for (unsigned i = 0; i < 50; i++) {
+        const struct probe_kind *kind = i % 5 == 0 ? &fixture_everything : &without_values;
+        (void)snprintf(name, sizeof name, "service-%u", i);
+        (void)snprintf(instance, sizeof instance, "https://service-%u.example.net/health", i);
+        struct config_probe *probe = fixture_probe(&config, kind, name);
+        fixture_label(&config, probe->labels, &probe->label_count, "region", "emea");
+        fixture_label(&config, probe->labels, &probe->label_count, "tier", "gold");
+        fixture_target(&config, instance);
+    }
+    assert_in_range(metrics_body_bound(&config), 512 << 10, 1536 << 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(metrics_of_a_site_are_exactly_these),
+        cmocka_unit_test(metrics_counters_are_there_at_zero_before_the_first_result),
+        cmocka_unit_test(metrics_without_a_result_have_no_gauge_of_a_target),
+        cmocka_unit_test(metrics_gauges_tell_only_what_the_last_run_found),
+        cmocka_unit_test(metrics_of_values_tell_what_could_be_read),
+        cmocka_unit_test(metrics_of_the_agent_leave_out_what_is_not_known),
+        cmocka_unit_test(metrics_can_be_limited_to_one_probe),
+        cmocka_unit_test(metrics_leave_out_configured_labels_that_series_use),
+        cmocka_unit_test(metrics_name_slos_uniquely_within_the_probe),
+        cmocka_unit_test(metrics_have_each_family_and_each_series_once),
+        cmocka_unit_test(metrics_body_bound_holds_for_the_worst_there_is),
+        cmocka_unit_test(metrics_body_bound_holds_for_random_results),
+        cmocka_unit_test(metrics_body_bound_is_near_for_a_tiny_site),
+        cmocka_unit_test(metrics_body_bound_of_fifty_probes_is_well_below_two_mebibytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
