@@ -22,7 +22,7 @@ struct character {
     unsigned char utf8[4];
     size_t utf8_length;
     size_t taken; /* bytes of the value it stands for */
-    bool valid;   /* false: one byte that is no character */
+    bool valid;   /* false: `utf8` are the value's own bytes, which are no character */
 };
 
 static void put(struct text *text, const char *bytes, size_t count)
@@ -91,12 +91,13 @@ static struct character next_utf16(const unsigned char *bytes, size_t count)
     if (unit < 0xD800 || unit > 0xDFFF) {
         return utf8_of(unit, 2);
     }
+    const struct character half_pair = {.utf8 = {bytes[0], bytes[1]}, .utf8_length = 2, .taken = 2};
     if (unit > 0xDBFF || count < 4) {
-        return bad_byte(bytes[0]);
+        return half_pair;
     }
     uint32_t low = (uint32_t)bytes[2] << 8 | bytes[3];
     if (low < 0xDC00 || low > 0xDFFF) {
-        return bad_byte(bytes[0]);
+        return half_pair;
     }
     return utf8_of(0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00), 4);
 }

@@ -253,12 +253,12 @@ static enum error share_system_chain(mbedtls_x509_crt **out, char *why, size_t w
 
 static enum error explain_key(int result, const char *path, char *why, size_t why_size)
 {
-    const char *cause = "no private key found";
+    const char *cause = "no private key found (one with a passphrase cannot be used)";
     enum error error = ERROR_INVALID;
     switch (high_level(result)) {
     case MBEDTLS_ERR_PK_PASSWORD_REQUIRED:
     case MBEDTLS_ERR_PK_PASSWORD_MISMATCH:
-        cause = "the key is encrypted, and there is nobody to ask for the passphrase";
+        cause = "the key has a passphrase, and there is nobody to ask for it";
         break;
     case MBEDTLS_ERR_PK_ALLOC_FAILED:
         cause = "out of memory";
