@@ -275,6 +275,7 @@ static void append_target(struct buffer *out, const struct agent *agent, unsigne
     append_text(out, "kind", probe->section.kind->name);
     append_text(out, "instance", config_instance(agent->config, target));
     append_flag(out, "enabled", probe->enabled);
+    append_flag(out, "held_back", agent->states[target].held_back);
     append_last_run(out, agent, target, now_us);
     append_counts(out, &agent->slis[target]);
     append_last_failure(out, &agent->states[target], now_us);
@@ -324,6 +325,7 @@ void status_json(const struct agent *agent, usec_t now_us, struct buffer *out)
     append_text(out, "commit", picket_commit);
     append_seconds(out, "uptime_seconds", now_us - agent->started_us);
     append_flag(out, "clock_trusted", clock_wall(&agent->ports.clock).trusted);
+    append_flag(out, "stopping", agent->state != AGENT_RUNNING);
     append_count(out, "runs_in_flight", agent->runs_in_flight);
     append_push(out, &agent->push, now_us);
     buffer_append_string(out, ",\n\"targets\":[");

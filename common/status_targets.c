@@ -22,16 +22,17 @@ enum {
 
     PROBE_COLUMNS_MAX = 32,
     INSTANCE_COLUMNS_MIN = 24, /* never cut shorter to make the page fit */
-    REASON_COLUMNS = 24,       /* room kept for the reason behind the table */
+    REASON_COLUMNS_MAX = 24,   /* room kept for the reason behind the table */
     NOTE_INDENT = 4,
 };
+
 static const struct column columns[COLUMN_COUNT] = {
     [PROBE] = {"PROBE", false},     [KIND] = {"KIND", false},    [INSTANCE] = {"INSTANCE", false},
     [STATE] = {"STATE", false},     [SINCE] = {"SINCE", true},   [LAST] = {"LAST(ms)", true},
     [SUCCESS] = {"SUCCESS%", true}, [RUNS] = {"RUNS", true},     [FAIL] = {"FAIL", true},
     [UNKNOWN] = {"UNKNOWN", true},  [MISSED] = {"MISSED", true},
 };
-
+static const char reason_title[] = "REASON"; /* what stands behind the last column */
 static_assert(ARRAY_LEN(columns) <= TABLE_COLUMNS_MAX, "a row has a cell for each column");
 
 static void fill_last_run(struct row *row, const struct agent *agent, unsigned target,
@@ -81,12 +82,18 @@ static void fill_row(struct row *row, const struct agent *agent, unsigned target
     fill_counts(row, &agent->slis[target]);
 }
 
-/* "timeout in connect", or what was last wrong with a target that is well now. */
-static void append_reason(struct buffer *out, const struct agent *agent, unsigned target,
-                          usec_t now_us)
+/* "timeout in connect", or what was last wrong with a target that is well now. Returns the text,
+ * which stands in `reason`, TABLE_CELL_BYTES long. */
+static const char *fill_reason(char *reason, const struct agent *agent, unsigned target,
+                               usec_t now_us)
 {
     const struct result *last = &agent->last[target];
     const struct target_state *state = &agent->states[target];
+    struct buffer text, *out = &text;
+    buffer_init(out, reason, TABLE_CELL_BYTES);
+    if (!agent->seen[target]) {
+        return buffer_text(out);
+    }
     if (last->outcome == OUTCOME_FAILURE) {
         buffer_append_string(out, reason_name(last->reason));
         if (last->phase != PHASE_NONE) {
@@ -97,6 +104,7 @@ static void append_reason(struct buffer *out, const struct agent *agent, unsigne
         status_append_age(out, now_us - state->last_failure_us);
         buffer_append_string(out, " ago)");
     }
+    return buffer_text(out);
 }
 
 /* Beside the reason when the line has room, else on a line of its own. */
@@ -117,12 +125,7 @@ static void append_row(struct buffer *out, const struct table *table, const stru
                        const struct agent *agent, unsigned target, usec_t now_us)
 {
     char reason[TABLE_CELL_BYTES];
-    struct buffer tail;
-    buffer_init(&tail, reason, sizeof reason);
-    if (agent->seen[target]) {
-        append_reason(&tail, agent, target, now_us);
-    }
-    (void)buffer_text(&tail);
+    (void)fill_reason(reason, agent, target, now_us);
     table_line(table, row, reason, out);
     if (agent->seen[target]) {
         unsigned gap = reason[0] != '\0' ? TABLE_GAP : 0;
@@ -134,9 +137,9 @@ static void append_row(struct buffer *out, const struct table *table, const stru
 
 /* As many as let the table and a reason fit the page, but not fewer than still tell targets apart.
  */
-static unsigned fit_instance(const struct table *table)
+static unsigned fit_instance(const struct table *table, unsigned reason_columns)
 {
-    unsigned width = table_width(table) + TABLE_GAP + REASON_COLUMNS;
+    unsigned width = table_width(table) + TABLE_GAP + reason_columns;
     unsigned over = width > STATUS_PAGE_COLUMNS ? width - STATUS_PAGE_COLUMNS : 0;
     unsigned widest = table->widths[INSTANCE];
     if (widest < over + INSTANCE_COLUMNS_MIN) {
@@ -149,14 +152,19 @@ void status_targets(const struct agent *agent, usec_t now_us, bool colour, struc
 {
     struct table table;
     struct row row;
+    char reason[TABLE_CELL_BYTES];
+    unsigned reason_columns = (unsigned)strlen(reason_title);
     table_begin(&table, columns, COLUMN_COUNT);
     for (unsigned i = 0; i < agent->config->target_count; i++) {
         fill_row(&row, agent, i, now_us, TABLE_CELL_BYTES - 1);
         table_measure(&table, &row);
+        unsigned length = (unsigned)strlen(fill_reason(reason, agent, i, now_us));
+        reason_columns = length > reason_columns ? length : reason_columns;
     }
-    table.widths[INSTANCE] = fit_instance(&table);
+    reason_columns = reason_columns < REASON_COLUMNS_MAX ? reason_columns : REASON_COLUMNS_MAX;
+    table.widths[INSTANCE] = fit_instance(&table, reason_columns);
     buffer_append_byte(out, '\n');
-    table_title(&table, "REASON", out);
+    table_title(&table, reason_title, out);
     for (unsigned i = 0; i < agent->config->target_count; i++) {
         fill_row(&row, agent, i, now_us, table.widths[INSTANCE]);
         row.colour = colour ? row.colour : NULL;

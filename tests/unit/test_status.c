@@ -1,0 +1,376 @@
+/* Guards against a status page that misleads or cannot be read: a column that slips, a state that
+ * only colour tells, JSON that a program refuses, a rate that looks better than it is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "site_fixture.h"
+#include "status.h"
+#include "version.h"
+
+static char memory[4 << 20];
+static struct config config;
+static struct agent agent;
+static bool clock_is_trusted;
+
+static const usec_t now_us = 12000 * USEC_PER_SEC;
+
+static struct wall_time fake_wall(void *context)
+{
+    (void)context;
+    return (struct wall_time){.unix_us = 1790000000 * USEC_PER_SEC, .trusted = clock_is_trusted};
+}
+
+static const char *render(enum status_format format)
+{
+    struct buffer out;
+    buffer_init(&out, memory, sizeof memory);
+    status_render(&agent, now_us, format, &out);
+    assert_false(buffer_overflowed(&out));
+    return buffer_text(&out);
+}
+
+static void set_up_agent(void)
+{
+    memset(&agent, 0, sizeof agent);
+    clock_is_trusted = true;
+    agent.config = &config;
+    agent.ports.clock = (struct clock){.wall = fake_wall};
+    agent.started_us = now_us - 11520 * USEC_PER_SEC;
+    agent.push.state = PUSH_OFF;
+    agent.push.last_duration_us = -1;
+    for (unsigned i = 0; i < config.target_count; i++) {
+        sli_init(&agent.slis[i], config_target_probe(&config, i));
+    }
+}
+
+static void count(unsigned target, const struct result *result, unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        sli_add(&agent.slis[target], config_target_probe(&config, target), result);
+    }
+}
+
+/* The portal is well and once was not, the boiler is failing, a third waits, a fourth is off. */
+static void set_up_site(void)
+{
+    fixture_site(&config);
+    fixture_probe(&config, &fixture_web, "new");
+    fixture_target(&config, "http://new.example.net");
+    fixture_probe(&config, &fixture_web, "old")->enabled = false;
+    fixture_target(&config, "http://old.example.net");
+    set_up_agent();
+    struct target_state *portal = &agent.states[0];
+    fixture_success(&agent.last[0], 0);
+    count(0, &agent.last[0], 1234);
+    result_init(&agent.incoming, 0, 0);
+    result_fail(&agent.incoming, REASON_TIMEOUT, PHASE_CONNECT, "no answer");
+    count(0, &agent.incoming, 2);
+    portal->changed_us = now_us - 300 * USEC_PER_SEC;
+    portal->last_failure_outcome = OUTCOME_FAILURE;
+    portal->last_failure_reason = REASON_TIMEOUT;
+    portal->last_failure_phase = PHASE_CONNECT;
+    portal->last_failure_us = now_us - 330 * USEC_PER_SEC;
+    (void)snprintf(portal->last_failure_note, CAP_NOTE_BYTES, "no answer");
+    fixture_exception(&agent.last[1], 1);
+    count(1, &agent.last[1], 7);
+    agent.slis[1].missed = 3;
+    agent.states[1].changed_us = now_us - 59 * USEC_PER_SEC;
+    agent.seen[0] = agent.seen[1] = true;
+    agent.push.state = PUSH_IDLE;
+    agent.push.due_us = now_us + 48 * USEC_PER_SEC;
+    agent.push.attempts[UPSTREAM_ACCEPTED] = 5;
+    agent.push.last_success_us = now_us - 12 * USEC_PER_SEC;
+    agent.push.last_duration_us = 35000;
+    agent.push.last_reply = (struct upstream_reply){.class = UPSTREAM_ACCEPTED, .http_status = 200};
+}
+
+static void status_page_of_a_site_is_exactly_this(void **state)
+{
+    (void)state;
+    char expected[4096];
+    set_up_site();
+    (void)snprintf(expected, sizeof expected,
+                   "site     branch-0042, picket %s (%s), up 3h12m, clock trusted\n"
+                   "push     accepted 12s ago (HTTP 200, 35.0 ms), next in 48s\n"
+                   "targets  4: 1 ok, 1 FAIL, 1 waiting, 1 off\n"
+                   "\n"
+                   "PROBE   KIND  INSTANCE                  STATE    SINCE  LAST(ms)  SUCCESS%%  "
+                   "RUNS  FAIL  UNKNOWN  MISSED  REASON\n"
+                   "portal  web   https://po...e.net/login  ok       5m00s      45.2     99.83  "
+                   "1236     2        0       0  (timeout 5m30s ago)\n"
+                   "boiler  bus   tcp://10.1.0.40:502       FAIL       59s      12.0      0.00     "
+                   "7     7        0       3  exception in request\n"
+                   "    power_watts: illegal data address\n"
+                   "new     web   http://new.example.net    waiting      -         -         -     "
+                   "0     0        0       0\n"
+                   "old     web   http://old.example.net    off          -         -         -     "
+                   "0     0        0       0\n"
+                   "\n"
+                   "PROBE   INSTANCE                          SLO            OBJECTIVE    SO FAR  "
+                   "GOOD  BAD  VERDICT\n"
+                   "portal  https://portal.example.net/login  availability       99.9%%  99.8381%% "
+                   " 1234    2  BELOW\n"
+                   "portal  https://portal.example.net/login  latency_800ms        95%%  99.8381%% "
+                   " 1234    2  met\n",
+                   picket_version, picket_commit);
+    assert_string_equal(render(STATUS_TEXT), expected);
+}
+
+static void status_colour_adds_nothing_but_colour(void **state)
+{
+    (void)state;
+    static char plain[8192], stripped[8192];
+    set_up_site();
+    (void)snprintf(plain, sizeof plain, "%s", render(STATUS_TEXT));
+    const char *coloured = render(STATUS_TEXT_COLOUR);
+    assert_non_null(strstr(coloured, "\033[1;31mFAIL\033[0m"));
+    assert_non_null(strstr(coloured, "\033[32mok\033[0m"));
+    size_t used = 0;
+    for (const char *next = coloured; *next != '\0'; next++) {
+        if (*next == '\033') {
+            next = strchr(next, 'm');
+        } else {
+            stripped[used++] = *next;
+        }
+    }
+    assert_string_equal(stripped, plain);
+}
+
+static void status_tells_how_pushing_goes(void **state)
+{
+    static const struct {
+        struct push push;
+        const char *text;
+    } rows[] = {
+        {{.state = PUSH_OFF, .last_duration_us = -1}, "push     off\n"},
+        {{.state = PUSH_IDLE, .last_duration_us = -1, .due_us = 12090 * USEC_PER_SEC},
+         "push     none yet, next in 1m30s\n"},
+        {{.state = PUSH_IN_FLIGHT, .last_duration_us = -1}, "push     none yet, one in flight\n"},
+        {{.state = PUSH_IDLE,
+          .last_duration_us = 2100,
+          .due_us = 12005 * USEC_PER_SEC,
+          .failures_in_row = 3,
+          .last_reply = {.class = UPSTREAM_UNREACHABLE, .note = "connect: refused\033"}},
+         "push     unreachable (2.1 ms), 3 in a row, last accepted never, next in 5s\n"
+         "         connect: refused?\n"},
+        {{.state = PUSH_IDLE,
+          .last_duration_us = 90000,
+          .due_us = 11000 * USEC_PER_SEC,
+          .failures_in_row = 1,
+          .last_success_us = 11000 * USEC_PER_SEC,
+          .last_reply = {.class = UPSTREAM_BUSY, .http_status = 503}},
+         "push     busy (HTTP 503, 90.0 ms), 1 in a row, last accepted 16m40s ago, next in 0s\n"},
+    };
+    (void)state;
+    fixture_site(&config);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        set_up_agent();
+        agent.push = rows[i].push;
+        const char *text = strchr(render(STATUS_TEXT), '\n') + 1;
+        assert_memory_equal(text, rows[i].text, strlen(rows[i].text));
+        assert_memory_equal(text + strlen(rows[i].text), "targets", 7);
+    }
+}
+
+static void status_says_when_the_clock_is_not_trusted_and_when_it_stops(void **state)
+{
+    (void)state;
+    fixture_site(&config);
+    set_up_agent();
+    clock_is_trusted = false;
+    agent.state = AGENT_DRAINING;
+    assert_non_null(strstr(render(STATUS_TEXT), ", clock NOT trusted, stopping\n"));
+    assert_non_null(strstr(render(STATUS_JSON), ",\"stopping\":true,"));
+    assert_non_null(strstr(render(STATUS_JSON), ",\"clock_trusted\":false,"));
+}
+
+static void status_rounds_rates_down(void **state)
+{
+    static const struct {
+        unsigned good, bad;
+        const char *text;
+    } rows[] = {{0, 0, " - "},           {1, 0, " 100.00 "},    {0, 1, " 0.00 "},
+                {2, 1, " 66.66 "},       {1, 2, " 33.33 "},     {999, 1, " 99.90 "},
+                {9999999, 1, " 99.99 "}, {1, 9999999, " 0.00 "}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fixture_begin(&config, "s");
+        fixture_probe(&config, &fixture_web, "p");
+        fixture_target(&config, "i");
+        set_up_agent();
+        agent.slis[0].results[OUTCOME_SUCCESS] = rows[i].good;
+        agent.slis[0].results[OUTCOME_FAILURE] = rows[i].bad;
+        const char *line = strstr(render(STATUS_TEXT), "\np ");
+        assert_non_null(line);
+        assert_non_null(strstr(line, rows[i].text));
+    }
+}
+
+static void status_failing_is_true_for_a_failure_of_an_enabled_target(void **state)
+{
+    static const struct {
+        bool enabled, seen;
+        enum outcome outcome;
+        bool failing;
+    } rows[] = {
+        {true, true, OUTCOME_FAILURE, true},   {true, true, OUTCOME_SUCCESS, false},
+        {true, true, OUTCOME_UNKNOWN, false},  {true, false, OUTCOME_FAILURE, false},
+        {false, true, OUTCOME_FAILURE, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fixture_site(&config);
+        set_up_agent();
+        config.probes[1].enabled = rows[i].enabled;
+        agent.seen[1] = rows[i].seen;
+        agent.last[1].outcome = rows[i].outcome;
+        assert_int_equal(status_failing(&agent), rows[i].failing);
+    }
+}
+
+/* Lines of the table are kept to the page as long as the instance can give way; notes always. */
+static void status_cuts_long_instances_in_the_middle(void **state)
+{
+    char instance[CAP_INSTANCE_BYTES];
+    (void)state;
+    fixture_begin(&config, "branch-0042");
+    (void)snprintf(instance, sizeof instance, "https://begin.example.net/%0300d/the-end", 0);
+    fixture_probe(&config, &fixture_web, "portal");
+    fixture_target(&config, instance);
+    fixture_fill(instance, sizeof instance, '\001');
+    fixture_target(&config, instance);
+    set_up_agent();
+    for (unsigned i = 0; i < 2; i++) {
+        result_init(&agent.last[i], (uint16_t)i, 0);
+        result_fail(&agent.last[i], REASON_STATUS, PHASE_PROCESSING, "%0180d", 7);
+        agent.seen[i] = true;
+    }
+    const char *text = render(STATUS_TEXT);
+    assert_non_null(strstr(text, "https://be..."));
+    assert_non_null(strstr(text, "0/the-end  FAIL"));
+    assert_non_null(strstr(text, "\\x01\\x0"));
+    for (const char *line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
+        assert_in_range(strcspn(line, "\n"), 0, 120);
+        for (size_t i = 0; i < strcspn(line, "\n"); i++) {
+            assert_in_range(line[i], 0x20, 0x7e);
+        }
+    }
+}
+
+static void status_fits_any_buffer(void **state)
+{
+    (void)state;
+    set_up_site();
+    for (int format = STATUS_TEXT; format <= STATUS_JSON; format++) {
+        size_t full = strlen(render((enum status_format)format));
+        for (size_t size = 0; size <= full; size++) {
+            struct buffer out;
+            memset(memory + size, '#', 64);
+            buffer_init(&out, memory, size);
+            status_render(&agent, now_us, (enum status_format)format, &out);
+            assert_int_equal(out.used, full);
+            assert_int_equal(buffer_overflowed(&out), size < full);
+            for (size_t i = 0; i < 64; i++) {
+                assert_int_equal(memory[size + i], '#');
+            }
+        }
+    }
+}
+
+static void status_json_of_a_site_is_exactly_this(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {
+        ",\"uptime_seconds\":11520,\"clock_trusted\":true,\"stopping\":false,",
+        "\"runs_in_flight\":0,\n",
+        "\"push\":{\"state\":\"idle\",\"last_result\":\"accepted\",\"http_status\":200,\"note\":"
+        "null,",
+        "\"last_duration_seconds\":0.035,\"last_success_seconds_ago\":12,",
+        "\"next_in_seconds\":48,\"failures_in_row\":0,\"attempts\":{\"accepted\":5,\"rejected\":0,",
+        "\"busy\":0,\"redirected\":0,\"unreachable\":0,\"timeout\":0}},\n",
+        "\"targets\":[\n",
+        "{\"probe\":\"portal\",\"kind\":\"web\",\"instance\":\"https://portal.example.net/login\",",
+        "\"enabled\":true,\"held_back\":false,\"outcome\":\"success\",\"reason\":null,\"phase\":"
+        "null,",
+        "\"note\":null,\"since_seconds\":300,\"duration_seconds\":0.0452,",
+        "\"phases\":{\"resolve\":0.0015,\"connect\":0.02,\"tls\":0},",
+        "\"facts\":{\"probe_ip_protocol\":4,\"probe_ip_addr_hash\":3668918509,",
+        "\"probe_http_status_code\":200},\"values\":[],\"tls\":{\"certificate\":true,",
+        "\"version\":\"TLS 1.3\",\"cipher\":\"TLS_AES_256_GCM_SHA384\",",
+        "\"subject\":\"CN=portal.example.net\",\"issuer\":\"CN=portal.example.net\",",
+        "\"subject_alternative\":\"CN=portal.example.net\",\"serial\":\"0a1b\",",
+        "\"fingerprint_sha256\":\"00ff\",\"leaf_not_before\":1700000000,",
+        "\"leaf_not_after\":1900000000,\"sent_not_after\":1800000000,",
+        "\"verified_not_after\":1850000000},\"results\":{\"success\":1234,\"failure\":2,",
+        "\"unknown\":0},\"missed\":0,\"last_failure\":{\"outcome\":\"failure\",\"reason\":"
+        "\"timeout\",",
+        "\"phase\":\"connect\",\"note\":\"no answer\",\"seconds_ago\":330}},\n",
+        "{\"probe\":\"boiler\",\"kind\":\"bus\",\"instance\":\"tcp://"
+        "10.1.0.40:502\",\"enabled\":true,",
+        "\"held_back\":false,\"outcome\":\"failure\",\"reason\":\"exception\",\"phase\":"
+        "\"request\",",
+        "\"note\":\"power_watts: illegal data address\",\"since_seconds\":59,",
+        "\"duration_seconds\":0.012,\"phases\":{\"connect\":0.002,\"request\":0.01},\"facts\":{},",
+        "\"values\":[{\"name\":\"flow_celsius\",\"available\":true,\"value\":61.5},",
+        "{\"name\":\"power_watts\",\"available\":false,\"value\":null},{\"name\":\"model\",",
+        "\"available\":true,\"value\":\"WB-300\"}],\"tls\":null,\"results\":{\"success\":0,",
+        "\"failure\":7,\"unknown\":0},\"missed\":3,\"last_failure\":null},\n",
+        "{\"probe\":\"new\",\"kind\":\"web\",\"instance\":\"http://"
+        "new.example.net\",\"enabled\":true,",
+        "\"held_back\":false,\"outcome\":null,\"reason\":null,\"phase\":null,\"note\":null,",
+        "\"since_seconds\":null,\"duration_seconds\":null,\"phases\":{},\"facts\":{},\"values\":[]"
+        ",",
+        "\"tls\":null,\"results\":{\"success\":0,\"failure\":0,\"unknown\":0},\"missed\":0,",
+        "\"last_failure\":null},\n",
+        "{\"probe\":\"old\",\"kind\":\"web\",\"instance\":\"http://"
+        "old.example.net\",\"enabled\":false,",
+        "\"held_back\":false,\"outcome\":null,\"reason\":null,\"phase\":null,\"note\":null,",
+        "\"since_seconds\":null,\"duration_seconds\":null,\"phases\":{},\"facts\":{},\"values\":[]"
+        ",",
+        "\"tls\":null,\"results\":{\"success\":0,\"failure\":0,\"unknown\":0},\"missed\":0,",
+        "\"last_failure\":null}],\n",
+        "\"slos\":[\n",
+        "{\"probe\":\"portal\",\"instance\":\"https://portal.example.net/login\",",
+        "\"slo\":\"availability\",\"objective_ratio\":0.999,\"window_seconds\":2592000,",
+        "\"good\":1234,\"bad\":2,\"ratio\":0.998381},\n",
+        "{\"probe\":\"portal\",\"instance\":\"https://portal.example.net/login\",",
+        "\"slo\":\"latency_800ms\",\"objective_ratio\":0.95,\"window_seconds\":2592000,",
+        "\"good\":1234,\"bad\":2,\"ratio\":0.998381}]}\n",
+    };
+    char head[256];
+    set_up_site();
+    const char *text = render(STATUS_JSON);
+    (void)snprintf(head, sizeof head,
+                   "{\"site\":\"branch-0042\",\"version\":\"%s\",\"commit\":\"%s\"", picket_version,
+                   picket_commit);
+    assert_memory_equal(text, head, strlen(head));
+    text += strlen(head);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        char got[2048];
+        (void)snprintf(got, sizeof got, "%.*s", (int)strlen(parts[i]), text);
+        assert_string_equal(got, parts[i]);
+        text += strlen(parts[i]);
+    }
+    assert_string_equal(text, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(status_page_of_a_site_is_exactly_this),
+        cmocka_unit_test(status_colour_adds_nothing_but_colour),
+        cmocka_unit_test(status_tells_how_pushing_goes),
+        cmocka_unit_test(status_says_when_the_clock_is_not_trusted_and_when_it_stops),
+        cmocka_unit_test(status_rounds_rates_down),
+        cmocka_unit_test(status_failing_is_true_for_a_failure_of_an_enabled_target),
+        cmocka_unit_test(status_cuts_long_instances_in_the_middle),
+        cmocka_unit_test(status_fits_any_buffer),
+        cmocka_unit_test(status_json_of_a_site_is_exactly_this),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
