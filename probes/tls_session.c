@@ -124,6 +124,7 @@ static const char *alert_name(unsigned char alert)
         {21, "decryption_failed"},
         {22, "record_overflow"},
         {40, "handshake_failure: no common cipher or curve, or a client certificate is wanted"},
+        {41, "no_certificate: it wants a client certificate"},
         {42, "bad_certificate"},
         {43, "unsupported_certificate"},
         {44, "certificate_revoked"},
