@@ -21,7 +21,7 @@ static const char help[] =
     "\n"
     "Options:\n"
     "  -c FILE        find the agent's socket in this configuration\n"
-    "  --socket PATH  the socket itself (default " STATUS_DEFAULT_SOCKET ")\n"
+    "  --socket PATH  the socket itself\n"
     "  --watch        again every second, in place on a terminal, until Ctrl-C\n"
     "  --format text|json\n"
     "  --help\n"
@@ -93,7 +93,7 @@ static int show(const char *socket_path, const char *question, bool redraw)
 
 int cmd_status(int argc, char **argv)
 {
-    struct options options = {.socket = STATUS_DEFAULT_SOCKET};
+    struct options options = {.socket = config_agent_keys[AGENT_SOCKET].fallback};
     int code = parse(argc, argv, &options);
     if (code >= 0) {
         return code;

@@ -4,8 +4,6 @@
 
 #include <stdio.h>
 
-#define STATUS_DEFAULT_SOCKET "/run/picket/picketd.sock"
-
 /* Sends the question ("text\n", "colour\n" or "json\n") and copies the rendering to `out`. Returns
  * EXIT_CODE_OK, EXIT_CODE_FAILURE (something is failing), or EXIT_CODE_USAGE with errno when no
  * agent answers within two seconds. */
