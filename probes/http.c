@@ -46,6 +46,14 @@ static bool begin_hop(struct http_slot *slot)
     return http_transfer_set_hop(slot) && http_slot_begin(slot);
 }
 
+static void take_cookies(struct http_slot *slot)
+{
+    unsigned cursor = 0;
+    const char *value;
+    while ((value = http_answer_header(&slot->answer, "set-cookie", 10, &cursor)))
+        http_cookies_take(&slot->cookies, &slot->origin, value);
+}
+
 /* Where the head just received leads; false when the run ends here. */
 static bool take_redirect(struct http_slot *slot)
 {
@@ -68,6 +76,7 @@ static bool take_redirect(struct http_slot *slot)
                     slot->answer.status, why, location);
     if (error != ERROR_NONE)
         return false;
+    take_cookies(slot);
     slot->hops++;
     memcpy(slot->url, slot->next.url, sizeof(slot->url));
     slot->origin = slot->next.origin;
@@ -87,7 +96,7 @@ static void set_facts(struct http_slot *slot)
     curl_off_t length = -1, modified = -1;
     long version = 0;
     result_fact_set(result, FACT_HTTP_STATUS_CODE,
-                    slot->answer.status >= 200 ? slot->answer.status : 0);
+                    slot->answer.status >= 200 || slot->answer.head_done ? slot->answer.status : 0);
     result_fact_set(result, FACT_HTTP_REDIRECTS, slot->hops);
     if (slot->connected)
         result_fact_set(result, FACT_HTTP_SSL, slot->origin.tls ? 1 : 0);
@@ -248,6 +257,7 @@ static enum progress start(struct run *run)
     slot->run = run;
     slot->target = target;
     slot->hops = 0;
+    slot->cookies.count = 0;
     slot->method = target->method;
     slot->sends_body = target->sends_body;
     slot->origin = target->origin;

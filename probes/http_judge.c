@@ -10,7 +10,8 @@ static void judge_status(const struct http_criteria *criteria, const struct http
 {
     unsigned cursor = 0;
     /* An interim status is no answer yet: it came before headers without end. */
-    if (answer->status < 200 || http_status_has(&criteria->status, answer->status))
+    if ((answer->status < 200 && !answer->head_done) ||
+        http_status_has(&criteria->status, answer->status))
         return;
     const char *location = http_answer_header(answer, "location", 8, &cursor);
     result_fail(result, REASON_STATUS, PHASE_PROCESSING, "status %d, expected %s%s%s",

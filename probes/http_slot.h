@@ -13,6 +13,7 @@
 
 #include "certinfo.h"
 #include "http_answer.h"
+#include "http_cookies.h"
 #include "http_phases.h"
 #include "http_target.h"
 #include "probe.h"
@@ -51,6 +52,7 @@ struct http_slot {
     unsigned hops;      /* redirects followed so far */
     const char *method; /* of this hop */
     bool sends_body;
+    struct http_cookies cookies;
 
     /* Of the hop in progress. */
     char url[HTTP_URL_BYTES];
@@ -66,7 +68,9 @@ struct http_slot {
 
     char error[CURL_ERROR_SIZE];
     char resolve_text[2][HTTP_HOST_BYTES + 512];
-    struct curl_slist resolve[2]; /* "-old entry", "new entry": nothing stays between runs */
+    char cookie_line[HTTP_COOKIE_LINE_BYTES];
+    struct curl_slist cookie_header; /* goes before the target's headers */
+    struct curl_slist resolve[2];    /* "-old entry", "new entry": nothing stays between runs */
 };
 
 /* One user more; body buffers of at least `body_bytes` (0: none are read). Not while a run is in

@@ -149,6 +149,17 @@ static CURLcode set_up_tls(CURL *easy, void *ssl_config, void *context)
     return set_name(slot, name);
 }
 
+/* Notes what was negotiated. False when min_tls asks for more. */
+static bool session_is_allowed(struct http_slot *slot)
+{
+    mbedtls_ssl_context *session = session_of(slot);
+    if (!session)
+        return true;
+    certinfo_session(&slot->run->result->tls, session);
+    return !slot->target->trust.min_tls13 ||
+           mbedtls_ssl_get_version_number(session) >= MBEDTLS_SSL_VERSION_TLS1_3;
+}
+
 /* Called when the connection stands and the request is about to be sent. */
 static int before_request(void *context, char *peer, char *own, int peer_port, int own_port)
 {
@@ -157,22 +168,18 @@ static int before_request(void *context, char *peer, char *own, int peer_port, i
     (void)own;
     (void)peer_port;
     (void)own_port;
-    enter(slot, PHASE_PROCESSING);
+    usec_t connected_us = now_of(slot);
     keep_stale_errno(slot);
     slot->connected = true;
     /* The losers of the race between addresses are closed by now. */
     if (slot->hops == 0 && slot->socket_count == 1)
         net_address_facts(slot->run->result,
                           (const struct sockaddr *)(const void *)&slot->sockets[0].peer);
-    mbedtls_ssl_context *session = slot->origin.tls ? session_of(slot) : NULL;
-    if (!session)
-        return CURL_PREREQFUNC_OK;
-    certinfo_session(&slot->run->result->tls, session);
-    if (slot->target->trust.min_tls13 &&
-        mbedtls_ssl_get_version_number(session) < MBEDTLS_SSL_VERSION_TLS1_3) {
+    if (slot->origin.tls && !session_is_allowed(slot)) {
         slot->stop = HTTP_STOP_POLICY;
         return CURL_PREREQFUNC_ABORT;
     }
+    http_phases_next(&slot->phases, slot->run->result, PHASE_PROCESSING, connected_us);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -344,10 +351,22 @@ static bool set_addresses(struct http_slot *slot)
     return SET(CURLOPT_RESOLVE, count > 0 ? list : NULL);
 }
 
-bool http_transfer_set_hop(struct http_slot *slot)
+/* The target's headers, with the run's cookies before them. */
+static bool set_headers(struct http_slot *slot)
 {
     const struct http_target *target = slot->target;
+    struct curl_slist *list = slot->own ? target->own_headers : target->other_headers;
+    if (http_cookies_line(&slot->cookies, &slot->origin, slot->cookie_line)) {
+        slot->cookie_header.data = slot->cookie_line;
+        slot->cookie_header.next = list;
+        list = &slot->cookie_header;
+    }
+    return SET(CURLOPT_HTTPHEADER, list);
+}
+
+bool http_transfer_set_hop(struct http_slot *slot)
+{
     slot->error[0] = '\0';
     return SET(CURLOPT_URL, slot->url) && set_method(slot) && set_addresses(slot) &&
-           SET(CURLOPT_HTTPHEADER, slot->own ? target->own_headers : target->other_headers);
+           set_headers(slot);
 }

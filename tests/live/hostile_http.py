@@ -29,6 +29,7 @@ class Exchange:
         self.server = server
         self.connection = connection
         self.method, self.path, self.query, self.headers, self.body = "", "", {}, {}, b""
+        self.waited = 0.0
 
     def read_request(self):
         data = b""
@@ -56,6 +57,12 @@ class Exchange:
         if self.server.closing.wait(seconds):
             raise Gone
 
+    def wait_asked(self):
+        """Waits `ms`, and keeps how long that really was."""
+        begin = time.monotonic()
+        self.pause(self.number("ms", 100) / 1000)
+        self.waited = time.monotonic() - begin
+
     def number(self, name, fallback):
         return float(self.query.get(name, fallback))
 
@@ -79,13 +86,13 @@ def ok(x):
 
 
 def delay(x):
-    x.pause(x.number("ms", 100) / 1000)
+    x.wait_asked()
     x.text("late\n")
 
 
 def delay_body(x):
     x.send(HEAD + b"Content-Length: 5\r\n\r\n")
-    x.pause(x.number("ms", 100) / 1000)
+    x.wait_asked()
     x.send(b"late\n")
 
 
@@ -136,7 +143,8 @@ def short_body(x):
 
 def redirect(x):
     status = x.query.get("status", "302")
-    x.text("", f"{status} Moved", f"Location: {x.query['to']}\r\n")
+    cookie = f"Set-Cookie: {x.query['cookie']}\r\n" if "cookie" in x.query else ""
+    x.text("", f"{status} Moved", f"Location: {x.query['to']}\r\n{cookie}")
 
 
 def loop(x):
