@@ -63,9 +63,11 @@ static bool grow_frames(void)
     if (code == NULL) {
         return false;
     }
-    int found = pcre2_match(code, (PCRE2_SPTR) "", 0, 0, 0, scratch.data, scratch.context);
+    /* The answer does not matter: the frames are there before the search begins. */
+    (void)pcre2_match(code, (PCRE2_SPTR) "", 0, 0, 0, scratch.data, scratch.context);
     pcre2_code_free(code);
-    return found >= 0;
+    return pcre2_get_match_data_heapframes_size(scratch.data) >=
+           (PCRE2_SIZE)CAP_PATTERN_HEAP_KIB * 1024;
 }
 
 static void scratch_release(void)

@@ -34,6 +34,7 @@ struct slot {
     unsigned attempts_left;
     usec_t run_deadline_us;
     usec_t resolve_started_us, resolve_us;
+    bool resolve_measured; /* it was done at once */
     unsigned waits_first, waits_count; /* its entries of the last wait set */
     usec_t wake_us;
     struct resolution resolution;
@@ -123,7 +124,8 @@ static void begin_attempt(struct runner *runner, struct slot *slot, usec_t now_u
     runner->resolver->start(runner->resolver->context, run->slot, target->endpoint.host, choice,
                             now_us, run->deadline_us, &slot->resolution);
     slot->resolve_us = clock_monotonic_us(runner->clock) - slot->resolve_started_us;
-    slot->due = slot->resolution.state != RESOLVE_PENDING;
+    slot->resolve_measured = slot->resolution.state != RESOLVE_PENDING;
+    slot->due = slot->resolve_measured;
 }
 
 /* The attempt is over: once more, or the result stands. */
@@ -185,7 +187,7 @@ static void took_progress(struct runner *runner, struct slot *slot, enum progres
 static void step_resolving(struct runner *runner, struct slot *slot)
 {
     struct resolution *resolution = &slot->resolution;
-    if (!slot->due) {
+    if (!slot->resolve_measured) {
         slot->resolve_us = clock_monotonic_us(runner->clock) - slot->resolve_started_us;
     }
     if (resolution->state == RESOLVE_DONE && resolution->count > 0) {
