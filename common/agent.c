@@ -25,7 +25,6 @@ static void init_targets(struct agent *agent, usec_t now_us)
         schedule_add(&agent->schedule, probe->enabled ? probe->interval_us : 0, phase_us, now_us);
         sli_init(&agent->slis[i], probe);
         agent->seen[i] = false;
-        memset(&agent->last[i], 0, sizeof agent->last[i]);
         memset(&agent->states[i], 0, sizeof agent->states[i]);
     }
 }

@@ -193,33 +193,25 @@ static struct decimal round_to_digits(double value, int count)
     return decimal;
 }
 
-/* One more in the last place. Below a power of two doubles lie twice as dense as above it, so the
- * next decimal above may read back where the nearest one, below, does not. */
-static struct decimal step_up(struct decimal decimal)
+/* Below a power of two doubles lie twice as dense as above it, so the next decimal above may read
+ * back where the nearest one, below, does not. One that ends in 9 has no such neighbour: it would
+ * end in 0, and was tried with fewer digits. */
+static bool step_up_reads_back(struct decimal *decimal, double value)
 {
-    int i = decimal.count - 1;
-    for (; i >= 0 && decimal.digits[i] == '9'; i--) {
-        decimal.digits[i] = '0';
+    char *last = &decimal->digits[decimal->count - 1];
+    if (*last == '9') {
+        return false;
     }
-    if (i >= 0) {
-        decimal.digits[i]++;
-    } else {
-        decimal.digits[0] = '1';
-        decimal.point++;
-    }
-    return decimal;
+    ++*last;
+    return reads_back(decimal, value);
 }
 
 static struct decimal shortest_decimal(double value)
 {
     for (int count = 1; count < DIGITS_MAX; count++) {
-        struct decimal nearest = round_to_digits(value, count);
-        if (reads_back(&nearest, value)) {
-            return nearest;
-        }
-        struct decimal above = step_up(nearest);
-        if (reads_back(&above, value)) {
-            return above;
+        struct decimal decimal = round_to_digits(value, count);
+        if (reads_back(&decimal, value) || step_up_reads_back(&decimal, value)) {
+            return decimal;
         }
     }
     return round_to_digits(value, DIGITS_MAX);

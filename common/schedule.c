@@ -9,19 +9,17 @@ usec_t schedule_phase(const char *site, const char *probe, const char *instance,
     return (usec_t)(hash64_strings(site, probe, instance) % (uint64_t)interval_us);
 }
 
-/* The first phase point at or after `now`. */
+/* The first phase point at or after `now`; a phase is smaller than its interval. */
 static usec_t first_due(usec_t interval_us, usec_t phase_us, usec_t now_us)
 {
-    if (now_us <= phase_us) {
-        return phase_us;
-    }
     usec_t passed = (now_us - phase_us + interval_us - 1) / interval_us;
     return phase_us + passed * interval_us;
 }
 
 void schedule_add(struct schedule *schedule, usec_t interval_us, usec_t phase_us, usec_t now_us)
 {
-    assert(schedule->count < CAP_TARGETS && interval_us >= 0);
+    assert(schedule->count < CAP_TARGETS && now_us >= 0);
+    assert(interval_us == 0 || (phase_us >= 0 && phase_us < interval_us));
     schedule->entries[schedule->count++] = (struct schedule_entry){
         .interval_us = interval_us,
         .due_us = interval_us > 0 ? first_due(interval_us, phase_us, now_us) : USEC_NEVER,

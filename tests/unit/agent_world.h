@@ -152,6 +152,8 @@ static inline bool world_submit(void *context, const void *body, size_t size, us
 {
     struct world *world = context;
     assert_false(world->sending);
+    assert_int_equal(deadline_us, usec_min(now_us + world->agent.push.timeout_us,
+                                           world->agent.stop_deadline_us));
     assert_true(size <= WORLD_BODY_BYTES && body == world->body);
     if (world->transport_broken) {
         return false;

@@ -87,7 +87,7 @@ static void check_every_start(usec_t from_us)
 static void agent_runs_or_counts_every_start_over_a_month(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 3; seed++) {
+    for (uint64_t seed = 1; seed <= 2; seed++) {
         usec_t from_us = BOOT_US + (usec_t)seed * 12345;
         uint64_t missed = 0, turns = 0;
         world_begin(&world, site_text, from_us, seed);
@@ -447,16 +447,16 @@ static void agent_answers_for_held_back_targets_without_a_slot(void **state)
     memset(broken, 1, sizeof broken);
     world_begin(&world,
                 "[agent]\nconcurrency = 1\n"
-                "[fake wan]\nurl = w\ninterval = 10s\n"
+                "[fake wan]\nurl = w0\nurl = w1\ninterval = 10s\n"
                 "[fake hub]\nurl = h\ninterval = 1s\ntimeout = 1s\ndepends_on = wan\n",
                 BOOT_US, 5);
     world.plan = plan_broken;
     (void)world_run_until(&world, BOOT_US + 20 * USEC_PER_SEC, 0);
     world.plan = plan_hang;
     (void)world_run_until(&world, world.now_us + USEC_PER_MINUTE, 0);
-    assert_true(world.agent.slis[0].missed >= 4);
-    assert_int_equal(world.agent.slis[1].missed, 0);
-    assert_true(world.agent.slis[1].results[OUTCOME_UNKNOWN] > 60);
+    assert_true(world.agent.slis[W0].missed >= 4 && world.agent.slis[W1].missed >= 4);
+    assert_int_equal(world.agent.slis[HUB].missed, 0);
+    assert_true(world.agent.slis[HUB].results[OUTCOME_UNKNOWN] > 60);
 }
 
 static void agent_tells_a_change_of_outcome_once(void **state)

@@ -121,6 +121,23 @@ static void push_failure_of_any_class_is_tried_again_within_the_cap(void **state
     }
 }
 
+static void push_backs_off_anew_after_a_success(void **state)
+{
+    (void)state;
+    struct push push;
+    push_init(&push, INTERVAL_US, TIMEOUT_US, 0, 1000);
+    for (int i = 0; i < 100; i++) {
+        for (int failure = 0; failure < 20; failure++) {
+            answer(&push, UPSTREAM_TIMEOUT, 0, push.due_us);
+        }
+        answer(&push, UPSTREAM_ACCEPTED, 0, push.due_us);
+        usec_t now_us = push.due_us;
+        answer(&push, UPSTREAM_TIMEOUT, 0, now_us);
+        assert_in_range(push.due_us - now_us, 0, PUSH_BACKOFF_BASE);
+        answer(&push, UPSTREAM_ACCEPTED, 0, push.due_us);
+    }
+}
+
 /* One month of a receiver that comes and goes: the promises of push.h at every reply. */
 static void simulate_month(uint64_t seed)
 {
@@ -210,6 +227,7 @@ int main(void)
         cmocka_unit_test(push_in_flight_is_never_due),
         cmocka_unit_test(push_success_returns_to_the_regular_moments),
         cmocka_unit_test(push_failure_of_any_class_is_tried_again_within_the_cap),
+        cmocka_unit_test(push_backs_off_anew_after_a_success),
         cmocka_unit_test(push_keeps_its_promises_through_a_month_of_failures),
         cmocka_unit_test(push_tries_of_a_fleet_are_spread_after_an_outage),
         cmocka_unit_test(push_class_names_are_label_values),
