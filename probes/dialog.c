@@ -433,9 +433,14 @@ void dialog_explain(const struct dialog *dialog, struct buffer *out)
         buffer_append_string(out, step->text_length > text_max ? "...): " : "): ");
     }
     buffer_append_string(out, dialog->why != NULL ? dialog->why : "still waiting");
-    if (dialog->seen_count > 0) {
+    size_t from = 0; /* behind what is left of the end of a line that matched */
+    while (from < dialog->seen_count &&
+           (dialog->seen[from] == '\r' || dialog->seen[from] == '\n')) {
+        from++;
+    }
+    if (from < dialog->seen_count) {
         buffer_append_string(out, "; received \"");
-        buffer_append_escaped(out, dialog->seen, dialog->seen_count);
+        buffer_append_escaped(out, dialog->seen + from, dialog->seen_count - from);
         buffer_append_string(out, "\"");
     } else {
         buffer_append_string(out, "; nothing was received");

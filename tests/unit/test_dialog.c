@@ -1,0 +1,945 @@
+/* Guards the tcp dialog: the verdict must not depend on how TCP cut the stream, a hostile peer must
+ * not get past a bound, nothing in clear may pass for what comes inside TLS, and a mistake in a
+ * step must be found at load. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dialog.h"
+
+enum { STEPS = 10 };
+
+/* When the peer closes, or falls silent, after the input. */
+enum then { THEN_NOTHING, THEN_CLOSE, THEN_QUIET };
+
+struct row {
+    const char *steps[STEPS];
+    const char *input;
+    size_t size; /* of the input when it holds NUL bytes, else 0 */
+    enum then then;
+    enum dialog_state state;
+    enum reason reason;
+    unsigned step;    /* where it stands at the end, from 0 */
+    const char *sent; /* NULL: nothing */
+};
+
+static struct dialog dialog;
+
+static void read_script(struct dialog_script *script, const char *const *steps)
+{
+    char why[256];
+    memset(script, 0, sizeof *script);
+    for (unsigned i = 0; i < STEPS && steps[i] != NULL; i++) {
+        if (dialog_script_add(script, steps[i], strlen(steps[i]), why, sizeof why) != ERROR_NONE) {
+            fail_msg("%s: %s", steps[i], why);
+        }
+    }
+}
+
+/* What a run of the engine came to, to be compared. */
+struct end {
+    enum dialog_state state;
+    enum reason reason;
+    unsigned step;
+    bool by_pattern, by_bytes;
+    size_t sent_length;
+    char sent[8192];
+};
+
+static void drain(struct end *end)
+{
+    size_t count;
+    const void *bytes = dialog_output(&dialog, &count);
+    while (count > 0) {
+        size_t part = count > 3 ? 3 : count; /* a peer that takes little at a time */
+        assert_true(end->sent_length + part < sizeof end->sent);
+        memcpy(end->sent + end->sent_length, bytes, part);
+        end->sent_length += part;
+        dialog_sent(&dialog, part);
+        bytes = dialog_output(&dialog, &count);
+    }
+    end->sent[end->sent_length] = '\0';
+}
+
+static void feed(struct end *end, const char *bytes, size_t count)
+{
+    if (count > 0 && dialog.state == DIALOG_OPEN) {
+        /* From a block of its own, so that a sanitizer sees every read beyond it. */
+        char *copy = malloc(count);
+        assert_non_null(copy);
+        memcpy(copy, bytes, count);
+        dialog_feed(&dialog, copy, count);
+        free(copy);
+        drain(end);
+    } else if (count > 0 && dialog.state == DIALOG_WANTS_TLS) {
+        end->state = DIALOG_FAILED; /* the caller's handshake would read it */
+    }
+}
+
+static void finish(struct end *end, enum then then)
+{
+    if (dialog.state == DIALOG_OPEN && then == THEN_CLOSE) {
+        dialog_end(&dialog);
+    } else if (dialog_wants_quiet(&dialog) && then == THEN_QUIET) {
+        dialog_quiet(&dialog);
+        assert_false(dialog_wants_quiet(&dialog));
+    }
+    drain(end);
+    end->state = dialog.state;
+    end->reason = dialog.reason;
+    end->step = dialog.step;
+    end->by_pattern = dialog.by_pattern;
+    end->by_bytes = dialog.by_bytes;
+}
+
+static void begin(struct end *end, const struct dialog_script *script)
+{
+    memset(&dialog, 0xa5, sizeof dialog); /* nothing may rest on zeroes */
+    memset(end, 0, sizeof *end);
+    dialog_begin(&dialog, script);
+    drain(end);
+}
+
+/* --- What each step does --- */
+
+static const struct row rows[] = {
+    {{NULL}, "", 0, THEN_NOTHING, DIALOG_DONE, REASON_NONE, 0, NULL},
+    {{"send \"PING\\r\\n\""}, "", 0, THEN_NOTHING, DIALOG_DONE, REASON_NONE, 1, "PING\r\n"},
+    {{"send QUIT"}, "", 0, THEN_NOTHING, DIALOG_DONE, REASON_NONE, 1, "QUIT"},
+    {{"expect /^220 .*ESMTP/"},
+     "220 mail ESMTP\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     1,
+     NULL},
+    /* the sample of SPEC section 2 */
+    {{"expect /^220 .*ESMTP/", "send \"EHLO picket\\r\\n\"", "expect /^250[ -]STARTTLS/",
+      "send \"STARTTLS\\r\\n\"", "starttls"},
+     "220 mail ESMTP\r\n250-mail\r\n250-STARTTLS\r\n250 OK\r\n220 go\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_WANTS_TLS,
+     REASON_NONE,
+     4,
+     "EHLO picket\r\nSTARTTLS\r\n"},
+    {{"send \"a STARTTLS\\r\\n\"", "starttls"},
+     "* OK hello\r\na OK begin\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_WANTS_TLS,
+     REASON_NONE,
+     1,
+     "a STARTTLS\r\n"},
+    {{"send \"STLS\\r\\n\"", "starttls"},
+     "+OK\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_WANTS_TLS,
+     REASON_NONE,
+     1,
+     "STLS\r\n"},
+    {{"send \"AUTH TLS\\r\\n\"", "reject /x/", "starttls", "expect /y/"},
+     "234 go\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_WANTS_TLS,
+     REASON_NONE,
+     2,
+     "AUTH TLS\r\n"},
+    {{"send \"STARTTLS\\r\\n\"", "starttls"},
+     "454 not now\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_FAILED,
+     REASON_PROTOCOL,
+     1,
+     "STARTTLS\r\n"},
+    {{"send \"a STARTTLS\\r\\n\"", "starttls"},
+     "a BAD what\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_FAILED,
+     REASON_PROTOCOL,
+     1,
+     "a STARTTLS\r\n"},
+    {{"send \"STARTTLS\\r\\n\"", "starttls"},
+     "250 NO-SOLICITING\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_OPEN,
+     REASON_NONE,
+     1,
+     "STARTTLS\r\n"},
+    {{"send \"STARTTLS\\r\\n\"", "starttls"},
+     "",
+     0,
+     THEN_CLOSE,
+     DIALOG_FAILED,
+     REASON_RESET,
+     1,
+     "STARTTLS\r\n"},
+    /* something in clear behind the go-ahead */
+    {{"expect /^220 /", "starttls"},
+     "220 go\r\nEVIL\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_FAILED,
+     REASON_PROTOCOL,
+     1,
+     NULL},
+    {{"send \"STARTTLS\\r\\n\"", "starttls"},
+     "220 go\r\nE",
+     0,
+     THEN_NOTHING,
+     DIALOG_FAILED,
+     REASON_PROTOCOL,
+     1,
+     "STARTTLS\r\n"},
+    {{"expect_bytes \"S\"", "starttls"},
+     "S",
+     0,
+     THEN_NOTHING,
+     DIALOG_WANTS_TLS,
+     REASON_NONE,
+     1,
+     NULL},
+    {{"expect_bytes \"S\"", "starttls"},
+     "SX",
+     0,
+     THEN_NOTHING,
+     DIALOG_FAILED,
+     REASON_PROTOCOL,
+     1,
+     NULL},
+    {{"expect /S/", "starttls"}, "S", 0, THEN_NOTHING, DIALOG_OPEN, REASON_NONE, 1, NULL},
+    {{"expect /S/", "starttls"}, "S", 0, THEN_QUIET, DIALOG_WANTS_TLS, REASON_NONE, 1, NULL},
+    {{"starttls"}, "", 0, THEN_NOTHING, DIALOG_WANTS_TLS, REASON_NONE, 0, NULL},
+    /* lines */
+    {{"expect /^b$/"}, "a\r\nab\r\nb\r\n", 0, THEN_NOTHING, DIALOG_DONE, REASON_NONE, 1, NULL},
+    {{"expect /^b$/"}, "ab\nbb\nb", 0, THEN_NOTHING, DIALOG_OPEN, REASON_NONE, 0, NULL},
+    {{"expect /^b$/"}, "b", 0, THEN_CLOSE, DIALOG_DONE, REASON_NONE, 1, NULL},
+    {{"expect /^b$/"}, "b", 0, THEN_QUIET, DIALOG_DONE, REASON_NONE, 1, NULL},
+    {{"expect /^b$/"}, "b\r", 0, THEN_QUIET, DIALOG_DONE, REASON_NONE, 1, NULL},
+    {{"expect /^$/"}, "a\r\n\r\n", 0, THEN_NOTHING, DIALOG_DONE, REASON_NONE, 1, NULL},
+    {{"expect /OK$/"}, "OK but\r\nnot OK\r\n", 0, THEN_NOTHING, DIALOG_DONE, REASON_NONE, 1, NULL},
+    {{"expect /^OK$/"}, "OK but\r\n", 0, THEN_NOTHING, DIALOG_OPEN, REASON_NONE, 0, NULL},
+    {{"expect /login: /", "send \"me\\n\"", "expect /word: /", "send \"pw\\n\""},
+     "login: Password: ",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     4,
+     "me\npw\n"},
+    {{"expect /login:\\s*$/"}, "login: ", 0, THEN_NOTHING, DIALOG_OPEN, REASON_NONE, 0, NULL},
+    {{"expect /login:\\s*$/"}, "login: ", 0, THEN_QUIET, DIALOG_DONE, REASON_NONE, 1, NULL},
+    {{"expect /one/", "expect /two/"},
+     "one two\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     2,
+     NULL},
+    {{"expect /one/", "expect /^two/"},
+     "one two\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_OPEN,
+     REASON_NONE,
+     1,
+     NULL},
+    {{"expect /^one$/", "expect /.*/"},
+     "one\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_OPEN,
+     REASON_NONE,
+     1,
+     NULL},
+    {{"expect /^one$/", "expect /^(.*)$/", "send \"${1}\""},
+     "one\n\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     3,
+     NULL},
+    {{"expect /OK/i"}, "ok\n", 0, THEN_NOTHING, DIALOG_DONE, REASON_NONE, 1, NULL},
+    {{"expect /a.b/"}, "a\0b\n", 4, THEN_NOTHING, DIALOG_DONE, REASON_NONE, 1, NULL},
+    {{"expect /x/"}, "a\nb\n", 0, THEN_CLOSE, DIALOG_FAILED, REASON_EXPECT, 0, NULL},
+    {{"expect /x/"}, "", 0, THEN_CLOSE, DIALOG_FAILED, REASON_EXPECT, 0, NULL},
+    /* groups */
+    {{"expect /token: (\\w+)/", "send \"${1}!${1}${0}\\n\""},
+     "token: abc12\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     2,
+     "abc12!abc12token: abc12\n"},
+    {{"expect /(a)|(b)/", "send \"[${2}${9}]\""},
+     "a\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     2,
+     "[]"},
+    {{"expect /(a)/", "expect_bytes \"b\"", "send \"${1}$\\x7b1}${x}$\""},
+     "ab",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     3,
+     "a${1}${x}$"},
+    {{"expect /(\\d+)/", "send \"${1}\""},
+     "123",
+     0,
+     THEN_NOTHING,
+     DIALOG_OPEN,
+     REASON_NONE,
+     0,
+     NULL},
+    {{"expect /(\\d+)/", "send \"${1}\""},
+     "123\r",
+     0,
+     THEN_NOTHING,
+     DIALOG_OPEN,
+     REASON_NONE,
+     0,
+     NULL},
+    {{"expect /(\\d+)/", "send \"${1}\""},
+     "123\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     2,
+     "123"},
+    /* bytes */
+    {{"expect_bytes \"\\x00\\xff\\r\\n\""},
+     "..\0\0\xff\r\n",
+     7,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     1,
+     NULL},
+    {{"expect_bytes \"aab\""}, "aaab", 0, THEN_NOTHING, DIALOG_DONE, REASON_NONE, 1, NULL},
+    {{"expect_bytes \"a\\nb\"", "expect /^c/"},
+     "xa\nbc\nc\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     2,
+     NULL},
+    {{"expect_bytes \"a\\n\"", "expect /^c/"},
+     "xa\nc\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     2,
+     NULL},
+    {{"expect_bytes \"a\"", "expect /^c/"},
+     "ac",
+     0,
+     THEN_CLOSE,
+     DIALOG_FAILED,
+     REASON_EXPECT,
+     1,
+     NULL},
+    {{"expect_bytes \"a\"", "expect /\\bc/"},
+     "ac-c\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     2,
+     NULL},
+    {{"expect_bytes \"ab\""}, "a b", 0, THEN_CLOSE, DIALOG_FAILED, REASON_EXPECT, 0, NULL},
+    {{"expect /foo/", "expect_bytes \"\\r\\n\"", "send x"},
+     "foo\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     3,
+     "x"},
+    /* rejects */
+    {{"reject /^5\\d\\d/", "expect /^2/"},
+     "1\r\n550 no\r\n220 yes\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_FAILED,
+     REASON_EXPECT,
+     0,
+     NULL},
+    {{"expect /^2/", "reject /^5/", "expect /^3/"},
+     "5\n2\n3\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     3,
+     NULL},
+    {{"reject /^220.*busy/", "expect /^2\\d\\d .*$/"},
+     "220 mail busy\r\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_FAILED,
+     REASON_EXPECT,
+     0,
+     NULL},
+    {{"reject /denied/", "expect /\\$ /"},
+     "user$ ",
+     0,
+     THEN_NOTHING,
+     DIALOG_DONE,
+     REASON_NONE,
+     2,
+     NULL},
+    {{"reject /denied$/", "expect /x/"},
+     "denied",
+     0,
+     THEN_NOTHING,
+     DIALOG_OPEN,
+     REASON_NONE,
+     1,
+     NULL},
+    {{"reject /denied$/", "expect /x/"},
+     "denied",
+     0,
+     THEN_QUIET,
+     DIALOG_FAILED,
+     REASON_EXPECT,
+     0,
+     NULL},
+    {{"reject /a/", "reject /b/", "expect /c/"},
+     "b\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_FAILED,
+     REASON_EXPECT,
+     1,
+     NULL},
+};
+
+static void dialog_follows_its_steps(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct row *row = &rows[i];
+        struct dialog_script script;
+        struct end end;
+        size_t size = row->size > 0 ? row->size : strlen(row->input);
+        read_script(&script, row->steps);
+        begin(&end, &script);
+        feed(&end, row->input, size);
+        finish(&end, row->then);
+        bool sent = strcmp(end.sent, row->sent != NULL ? row->sent : "") == 0;
+        if (end.state != row->state || end.reason != row->reason || end.step != row->step ||
+            !sent) {
+            char text[200];
+            struct buffer note;
+            buffer_init(&note, text, sizeof text);
+            dialog_explain(&dialog, &note);
+            fail_msg("row %zu (%s ...): state %d reason %s step %u sent '%s': %s", i, row->steps[0],
+                     (int)end.state, reason_name(end.reason), end.step, end.sent, text);
+        }
+        dialog_script_free(&script);
+        dialog_script_free(&script);
+    }
+}
+
+static bool same_end(const struct end *a, const struct end *b)
+{
+    return a->state == b->state && a->reason == b->reason && a->step == b->step &&
+           a->by_pattern == b->by_pattern && a->by_bytes == b->by_bytes &&
+           a->sent_length == b->sent_length && memcmp(a->sent, b->sent, a->sent_length) == 0;
+}
+
+/* One cut into three, every way there is; and byte by byte. */
+static void dialog_does_not_depend_on_segments(void **state)
+{
+    (void)state;
+    struct end whole, split;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct row *row = &rows[i];
+        struct dialog_script script;
+        size_t size = row->size > 0 ? row->size : strlen(row->input);
+        read_script(&script, row->steps);
+        begin(&whole, &script);
+        feed(&whole, row->input, size);
+        finish(&whole, row->then);
+        bool injected = whole.reason == REASON_PROTOCOL;
+        for (size_t one = 0; one <= size; one++) {
+            for (size_t two = one; two <= size; two++) {
+                begin(&split, &script);
+                feed(&split, row->input, one);
+                feed(&split, row->input + one, two - one);
+                feed(&split, row->input + two, size - two);
+                bool late = split.state == DIALOG_FAILED; /* it went to the handshake instead */
+                finish(&split, row->then);
+                if (!same_end(&whole, &split) && !(injected && late)) {
+                    fail_msg("row %zu (%s ...) cut at %zu and %zu: state %d step %u sent '%s'", i,
+                             row->steps[0], one, two, (int)split.state, split.step, split.sent);
+                }
+            }
+        }
+        begin(&split, &script);
+        for (size_t at = 0; at < size; at++) {
+            feed(&split, row->input + at, 1);
+        }
+        bool late = split.state == DIALOG_FAILED;
+        finish(&split, row->then);
+        assert_true(same_end(&whole, &split) || (injected && late));
+        dialog_script_free(&script);
+    }
+}
+
+/* Random scripts over random text of a small alphabet, whole and in random segments. Rejects are
+ * left out: they see what came along with a match (dialog.h). */
+static void dialog_does_not_depend_on_segments_for_random_scripts(void **state)
+{
+    static const char *const steps[] = {
+        "expect /^a/",          "expect /b$/",
+        "expect /(a+)b/",       "expect /a|ab/",
+        "expect /^(.*): /",     "expect /a.*b/",
+        "expect /\\bb/",        "expect_bytes \"ab\"",
+        "expect_bytes \"\\n\"", "send \"<${1}>\"",
+        "expect /^$/",          "expect /(?!.*b)a/",
+        "expect /x*/",          "expect_bytes \"b\\ra\"",
+        "expect /:\\s+/",       "expect /a{3}/",
+    };
+    static const char alphabet[] = "aab: \r\n\n";
+    uint32_t seed = 7;
+    unsigned done = 0;
+    (void)state;
+    for (unsigned round = 0; round < 3000; round++) {
+        const char *chosen[STEPS] = {"expect /()/"};
+        char input[40];
+        struct dialog_script script;
+        struct end whole, split;
+        for (unsigned i = 1; i < 5; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            chosen[i] = steps[(seed >> 16) % ARRAY_LEN(steps)];
+        }
+        for (unsigned i = 0; i < sizeof input; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            input[i] = alphabet[(seed >> 16) % (sizeof alphabet - 1)];
+        }
+        read_script(&script, chosen);
+        enum then then = (enum then)(round % 3);
+        begin(&whole, &script);
+        feed(&whole, input, sizeof input);
+        finish(&whole, then);
+        done += whole.state == DIALOG_DONE;
+        for (unsigned way = 0; way < 4; way++) {
+            begin(&split, &script);
+            for (size_t at = 0; at < sizeof input;) {
+                seed = seed * 1664525u + 1013904223u;
+                size_t count = way == 0 ? 1 : 1 + (seed >> 16) % (4 * way);
+                count = count < sizeof input - at ? count : sizeof input - at;
+                feed(&split, input + at, count);
+                at += count;
+            }
+            finish(&split, then);
+            if (!same_end(&whole, &split)) {
+                fail_msg("round %u way %u: %s, %s, %s, %s: state %d/%d step %u/%u '%s'/'%s'", round,
+                         way, chosen[1], chosen[2], chosen[3], chosen[4], (int)whole.state,
+                         (int)split.state, whole.step, split.step, whole.sent, split.sent);
+            }
+        }
+        dialog_script_free(&script);
+    }
+    assert_in_range(done, 300, 2900);
+}
+
+/* The one place where segments could matter, on purpose: text behind the match that came along. */
+static void dialog_rejects_what_came_along_with_a_match(void **state)
+{
+    (void)state;
+    static const char *const steps[STEPS] = {"reject /busy/", "expect /^220 /"};
+    struct dialog_script script;
+    struct end end;
+    read_script(&script, steps);
+    begin(&end, &script);
+    feed(&end, "220 busy\r\n", 10);
+    finish(&end, THEN_NOTHING);
+    assert_int_equal(end.state, DIALOG_FAILED);
+    assert_true(end.by_pattern);
+    begin(&end, &script);
+    feed(&end, "220 ", 4);
+    feed(&end, "busy\r\n", 6);
+    finish(&end, THEN_NOTHING);
+    assert_int_equal(end.state, DIALOG_DONE);
+    dialog_script_free(&script);
+}
+
+static void dialog_goes_on_inside_tls(void **state)
+{
+    (void)state;
+    static const char *const steps[STEPS] = {"send \"STARTTLS\\n\"", "starttls", "send \"EHLO\\n\"",
+                                             "expect /^250 (\\w+)/", "send \"${1}\\n\""};
+    struct dialog_script script;
+    struct end end;
+    read_script(&script, steps);
+    begin(&end, &script);
+    feed(&end, "220 go", 6);
+    assert_int_equal(dialog.state, DIALOG_OPEN); /* the rest of its line is still in clear */
+    feed(&end, " ahead\r", 7);
+    assert_int_equal(dialog.state, DIALOG_OPEN);
+    feed(&end, "\n", 1);
+    assert_int_equal(dialog.state, DIALOG_WANTS_TLS);
+    assert_int_equal(dialog_room(&dialog), 0);
+    dialog_secured(&dialog);
+    drain(&end);
+    feed(&end, "250 inside\r\n", 12);
+    finish(&end, THEN_NOTHING);
+    assert_int_equal(end.state, DIALOG_DONE);
+    assert_string_equal(end.sent, "STARTTLS\nEHLO\ninside\n");
+    dialog_script_free(&script);
+}
+
+/* --- Hostile peers --- */
+
+static void flood(const char *const *steps, const char *fill, size_t total, size_t segment,
+                  struct end *end)
+{
+    static char bytes[80 * 1024];
+    struct dialog_script script;
+    assert_true(total <= sizeof bytes);
+    for (size_t i = 0; i < total; i++) {
+        bytes[i] = fill[i % strlen(fill)];
+    }
+    read_script(&script, steps);
+    begin(end, &script);
+    for (size_t at = 0; at < total; at += segment) {
+        feed(end, bytes + at, segment < total - at ? segment : total - at);
+    }
+    finish(end, THEN_NOTHING);
+    dialog_script_free(&script);
+}
+
+static void dialog_ends_a_flood(void **state)
+{
+    static const struct {
+        const char *step, *fill;
+    } floods[] = {
+        {"expect /x/", "a"},          {"expect /x/", "a\n"},        {"expect /x/", "\r\n"},
+        {"expect_bytes \"x\"", "ab"}, {"expect /^(a|b)*x/", "a\n"}, {"expect /x/", "\r"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(floods); i++) {
+        static const size_t segments[] = {1000, 2048, 65536, 80 * 1024};
+        for (size_t s = 0; s < ARRAY_LEN(segments); s++) {
+            const char *const steps[STEPS] = {floods[i].step};
+            struct end end;
+            flood(steps, floods[i].fill, 64 * 1024, segments[s], &end);
+            assert_int_equal(end.state, DIALOG_OPEN);
+            flood(steps, floods[i].fill, 64 * 1024 + 1, segments[s], &end);
+            assert_int_equal(end.state, DIALOG_FAILED);
+            assert_int_equal(end.reason, REASON_TOO_LARGE);
+        }
+    }
+}
+
+static void dialog_gives_up_on_text_made_for_a_pattern(void **state)
+{
+    (void)state;
+    static const char *const steps[STEPS] = {"expect /^(a+)+$/"};
+    struct end end;
+    flood(steps, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\n", 104, 104, &end);
+    assert_int_equal(end.state, DIALOG_FAILED);
+    assert_int_equal(end.reason, REASON_INTERNAL);
+}
+
+/* A line longer than the buffer: its beginning is forgotten, its end is found, wherever it is. */
+static void dialog_finds_the_end_of_a_line_longer_than_its_buffer(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {16 * 1024 - 5, 16 * 1024 - 4, 16 * 1024 - 3, 16 * 1024 - 1,
+                                     16 * 1024,     16 * 1024 + 1, 30000,         60000};
+    static const char *const steps[STEPS] = {"expect /needle$/", "expect /^next/"};
+    static const char *const starts[STEPS] = {"expect /^.*needle$/"};
+    static char bytes[64 * 1024];
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        static const size_t segments[] = {997, 4096, sizeof bytes};
+        for (size_t s = 0; s < ARRAY_LEN(segments); s++) {
+            struct dialog_script script;
+            struct end end;
+            memset(bytes, 'a', lengths[i]);
+            memcpy(bytes + lengths[i], "needle\r\nnext\n", 13);
+            read_script(&script, steps);
+            begin(&end, &script);
+            for (size_t at = 0; at < lengths[i] + 13; at += segments[s]) {
+                size_t left = lengths[i] + 13 - at;
+                feed(&end, bytes + at, segments[s] < left ? segments[s] : left);
+            }
+            finish(&end, THEN_NOTHING);
+            assert_int_equal(end.state, DIALOG_DONE);
+            dialog_script_free(&script);
+
+            read_script(&script, starts); /* what is left of the line does not start it */
+            begin(&end, &script);
+            feed(&end, bytes, lengths[i] + 13);
+            finish(&end, THEN_NOTHING);
+            bool fits = lengths[i] + 7 <= CAP_DIALOG_INPUT_BYTES;
+            assert_int_equal(end.state, fits ? DIALOG_DONE : DIALOG_OPEN);
+            dialog_script_free(&script);
+        }
+    }
+}
+
+static void dialog_sends_back_what_fits_and_no_more(void **state)
+{
+    (void)state;
+    static char input[CAP_DIALOG_OUTPUT_BYTES + 3];
+    static const char *const once[STEPS] = {"expect /^(a+)$/", "send \"${1}\""};
+    static const char *const twice[STEPS] = {"expect /^(a+)$/", "send \"${1}${1}\""};
+    static const char *const after[STEPS] = {"send \"1\"", "send \"2\"", "expect /(a+)$/",
+                                             "send \"${1}\""};
+    static const struct {
+        const char *const *steps;
+        size_t length;
+        enum reason reason;
+    } sizes[] = {
+        /* the whole match and its group are kept side by side */
+        {once, CAP_DIALOG_OUTPUT_BYTES / 2, REASON_NONE},
+        {once, CAP_DIALOG_OUTPUT_BYTES / 2 + 1, REASON_TOO_LARGE},
+        {twice, CAP_DIALOG_OUTPUT_BYTES / 2, REASON_NONE},
+        {twice, CAP_DIALOG_OUTPUT_BYTES, REASON_TOO_LARGE},
+        {after, 100, REASON_NONE},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct dialog_script script;
+        struct end end;
+        memset(input, 'a', sizes[i].length);
+        input[sizes[i].length] = '\n';
+        read_script(&script, sizes[i].steps);
+        begin(&end, &script);
+        feed(&end, input, sizes[i].length + 1);
+        finish(&end, THEN_NOTHING);
+        assert_int_equal(end.reason, sizes[i].reason);
+        dialog_script_free(&script);
+    }
+}
+
+/* Two sends that do not fit together: the second waits, and meanwhile input is still taken. */
+static void dialog_sends_in_order_when_the_peer_takes_little(void **state)
+{
+    (void)state;
+    static char text[2][CAP_DIALOG_OUTPUT_BYTES - 50];
+    struct dialog_script script;
+    char why[200];
+    memset(&script, 0, sizeof script);
+    for (unsigned i = 0; i < 2; i++) {
+        memset(text[i], 'a' + (int)i, sizeof text[i]);
+        memcpy(text[i], "send ", 5);
+        assert_int_equal(dialog_script_add(&script, text[i], sizeof text[i], why, sizeof why),
+                         ERROR_NONE);
+    }
+    size_t count, total = 0;
+    dialog_begin(&dialog, &script);
+    assert_int_equal(dialog.state, DIALOG_OPEN);
+    assert_true(dialog_room(&dialog) > 0);
+    dialog_feed(&dialog, "early", 5);
+    const char *bytes = dialog_output(&dialog, &count);
+    assert_int_equal(count, sizeof text[0] - 5);
+    while (count > 0) {
+        assert_int_equal(bytes[0], total < sizeof text[0] - 5 ? 'a' : 'b');
+        dialog_sent(&dialog, 1);
+        total++;
+        bytes = dialog_output(&dialog, &count);
+    }
+    assert_int_equal(total, 2 * (sizeof text[0] - 5));
+    assert_int_equal(dialog.state, DIALOG_DONE);
+    dialog_script_free(&script);
+}
+
+/* --- Notes --- */
+
+static void dialog_explains_itself_without_secrets(void **state)
+{
+    static const struct {
+        const char *steps[STEPS];
+        const char *input, *note;
+    } notes[] = {
+        {{"send \"hunter2\\n\"", "expect /^250/"},
+         "500 no\r\n",
+         "step 2 (expect /^250/): the peer closed the connection; received \"500 no\\r\\n\""},
+        {{"expect_bytes \"\\x05\""},
+         "",
+         "step 1 (expect_bytes \"\\\\x05\"): the peer closed the connection; nothing was received"},
+        {{"reject /^5/", "expect /^2/"},
+         "\x1b[2J\n5\n",
+         "step 1 (reject /^5/): matched; received \"\\x1b[2J\\n5\\n\""},
+        {{"expect /^2/", "send \"a\"", "expect /x/"},
+         "1\n2\n3\n",
+         "step 3 (expect /x/): the peer closed the connection; received \"3\\n\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
+        struct dialog_script script;
+        struct end end;
+        char text[CAP_NOTE_BYTES];
+        struct buffer note;
+        read_script(&script, notes[i].steps);
+        begin(&end, &script);
+        feed(&end, notes[i].input, strlen(notes[i].input));
+        finish(&end, THEN_CLOSE);
+        buffer_init(&note, text, sizeof text);
+        dialog_explain(&dialog, &note);
+        assert_string_equal(text, notes[i].note);
+        dialog_script_free(&script);
+    }
+}
+
+/* --- Reading steps --- */
+
+static void dialog_script_refuses_what_is_no_step(void **state)
+{
+    static const struct {
+        const char *step, *why;
+    } bad[] = {
+        {"", "a step is"},
+        {"sned \"x\"", "did you mean 'send'?"},
+        {"expekt /x/", "did you mean 'expect'?"},
+        {"say hello", "a step is"},
+        {"send", "takes bytes"},
+        {"send \"\"", "takes bytes"},
+        {"send \"x", "takes bytes"},
+        {"send \"x\" y", "takes bytes"},
+        {"send \"\\q\"", "takes bytes"},
+        {"send \"\\${1}\"", "takes bytes"},
+        {"expect", "regular expression"},
+        {"expect x", "regular expression"},
+        {"expect /x", "regular expression"},
+        {"expect /x/g", "regular expression"},
+        {"expect /x/ /y/", "regular expression"},
+        {"expect /(x/", "offset 2"},
+        {"reject /[/", "offset"},
+        {"expect_bytes \"\"", "takes bytes"},
+        {"starttls now", "takes nothing"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct dialog_script script = {0};
+        char why[256] = "";
+        enum error error =
+            dialog_script_add(&script, bad[i].step, strlen(bad[i].step), why, sizeof why);
+        if (error == ERROR_NONE || strstr(why, bad[i].why) == NULL) {
+            fail_msg("'%s' gave %d: %s", bad[i].step, (int)error, why);
+        }
+        assert_int_equal(script.count, 0);
+        dialog_script_free(&script);
+    }
+}
+
+/* Every prefix of every good step is either a step or refused with a word why. */
+static void dialog_script_survives_every_prefix(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        for (unsigned s = 0; s < STEPS && rows[i].steps[s] != NULL; s++) {
+            for (size_t length = 0; length <= strlen(rows[i].steps[s]); length++) {
+                struct dialog_script script = {0};
+                char why[256] = "";
+                char *copy = malloc(length + 1);
+                assert_non_null(copy);
+                memcpy(copy, rows[i].steps[s], length);
+                enum error error = dialog_script_add(&script, copy, length, why, sizeof why);
+                assert_true((error == ERROR_NONE) == (why[0] == '\0'));
+                dialog_script_free(&script);
+                free(copy);
+            }
+        }
+    }
+}
+
+static void dialog_script_has_bounds(void **state)
+{
+    (void)state;
+    static struct dialog_script script;
+    char why[256], text[200] = "send \"";
+    for (unsigned i = 0; i < DIALOG_STEPS_MAX; i++) {
+        assert_int_equal(dialog_script_add(&script, "send x", 6, why, sizeof why), ERROR_NONE);
+    }
+    assert_int_equal(dialog_script_add(&script, "send x", 6, why, sizeof why), ERROR_FULL);
+    dialog_script_free(&script);
+    for (unsigned i = 0; i < 30; i++) {
+        strcat(text, "x${1}");
+    }
+    strcat(text, "\"");
+    assert_int_equal(dialog_script_add(&script, text, strlen(text), why, sizeof why), ERROR_FULL);
+    assert_non_null(strstr(why, "parts"));
+    dialog_script_free(&script);
+}
+
+static void dialog_script_finds_faults_between_steps(void **state)
+{
+    static const struct {
+        const char *steps[STEPS];
+        const char *fault;
+        unsigned step;
+    } faults[] = {
+        {{"reject /x/"}, "no expect follows", 0},
+        {{"expect /x/", "reject /y/", "send z"}, "no expect follows", 1},
+        {{"reject /x/", "expect_bytes \"y\""}, "no expect follows", 0},
+        {{"starttls", "send x", "starttls"}, "TLS is on", 2},
+        {{"send \"${1}\"", "expect /x/"}, "no expect stands before", 0},
+        {{"expect /x/", "send \"${1}\""}, NULL, 0},
+        {{"reject /x/", "expect /y/"}, NULL, 0},
+        {{"starttls", "expect /y/"}, NULL, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        struct dialog_script script;
+        unsigned step = 99;
+        read_script(&script, faults[i].steps);
+        const char *fault = dialog_script_fault(&script, &step);
+        if (faults[i].fault == NULL) {
+            assert_null(fault);
+        } else {
+            assert_non_null(fault);
+            assert_non_null(strstr(fault, faults[i].fault));
+            assert_int_equal(step, faults[i].step);
+        }
+        dialog_script_free(&script);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dialog_follows_its_steps),
+        cmocka_unit_test(dialog_does_not_depend_on_segments),
+        cmocka_unit_test(dialog_does_not_depend_on_segments_for_random_scripts),
+        cmocka_unit_test(dialog_rejects_what_came_along_with_a_match),
+        cmocka_unit_test(dialog_goes_on_inside_tls),
+        cmocka_unit_test(dialog_ends_a_flood),
+        cmocka_unit_test(dialog_gives_up_on_text_made_for_a_pattern),
+        cmocka_unit_test(dialog_finds_the_end_of_a_line_longer_than_its_buffer),
+        cmocka_unit_test(dialog_sends_back_what_fits_and_no_more),
+        cmocka_unit_test(dialog_sends_in_order_when_the_peer_takes_little),
+        cmocka_unit_test(dialog_explains_itself_without_secrets),
+        cmocka_unit_test(dialog_script_refuses_what_is_no_step),
+        cmocka_unit_test(dialog_script_survives_every_prefix),
+        cmocka_unit_test(dialog_script_has_bounds),
+        cmocka_unit_test(dialog_script_finds_faults_between_steps),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
