@@ -12,6 +12,16 @@ enum { SHOWN_BYTES = 60 };
 static void report(struct config_errors *errors, const char *file, unsigned line,
                    const char *format, va_list arguments) PRINTF_LIKE(4, 0);
 
+/* A message may quote the file; it stays one line, and does nothing to a terminal. */
+static void make_plain(char *message)
+{
+    for (char *at = message; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
+            *at = *at == '\t' ? ' ' : '?';
+        }
+    }
+}
+
 static void report(struct config_errors *errors, const char *file, unsigned line,
                    const char *format, va_list arguments)
 {
@@ -20,6 +30,7 @@ static void report(struct config_errors *errors, const char *file, unsigned line
     errors->count++;
     if (errors->report != NULL) {
         (void)vsnprintf(message, sizeof(message), format, arguments);
+        make_plain(message);
         errors->report(errors->context, file, line, message);
     }
 }

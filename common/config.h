@@ -58,7 +58,7 @@ enum watchdog_key { WATCHDOG_DEVICE, WATCHDOG_TIMEOUT, WATCHDOG_KEY_COUNT };
 
 /* One `key = value` line. */
 struct setting {
-    uint16_t key; /* its id; until config_finish() has approved, also marks of config_parts.h */
+    uint16_t key;  /* its id; until config_finish() has approved, also marks of config_parts.h */
     uint16_t file; /* index into config.files */
     uint32_t line;
     uint32_t text;   /* offset into config.text; 0: none */
@@ -123,12 +123,14 @@ struct config {
 /* Where errors go, one call each, in the order found. */
 struct config_errors {
     void *context;
-    void (*report)(void *context, const char *file, unsigned line, const char *message); /* or NULL */
-    unsigned count; /* counted here, starts at 0 */
+    void (*report)(void *context, const char *file, unsigned line,
+                   const char *message); /* or NULL */
+    unsigned count;                      /* counted here, starts at 0 */
 };
 
-/* Reports one error and counts it. Line 0: the file as a whole. The message is lower case, says what
- * is wrong and what would be right, and is cut at CONFIG_MESSAGE_BYTES - 1. */
+/* Reports one error and counts it. Line 0: the file as a whole. The message is lower case, says
+ * what is wrong and what would be right; it is cut at CONFIG_MESSAGE_BYTES - 1 and its control
+ * bytes are replaced. */
 #define CONFIG_MESSAGE_BYTES 512
 void config_error(struct config_errors *errors, const char *file, unsigned line, const char *format,
                   ...) PRINTF_LIKE(4, 5);
@@ -152,9 +154,9 @@ struct config_loader {
     struct config_section *section; /* where settings go now; NULL: skip until the next header */
     const struct config_key *keys;  /* the section's own keys … */
     unsigned key_count;
-    unsigned first_key;             /* … and the id of the first; a probe has the common ones too */
-    bool header_seen;               /* in the current file */
-    unsigned fixed_seen[4];         /* line of [agent] … [defaults] in the current file; 0: none */
+    unsigned first_key;     /* … and the id of the first; a probe has the common ones too */
+    bool header_seen;       /* in the current file */
+    unsigned fixed_seen[4]; /* line of [agent] … [defaults] in the current file; 0: none */
     struct config_section discarded; /* takes the settings of a section that is wrong itself */
     unsigned includes_done;
     unsigned limits_reported; /* bit per capacity: each is reported once */

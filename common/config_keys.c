@@ -2,11 +2,8 @@
  */
 #include "config_parts.h"
 
-#define STRING_OF(number) #number
-#define STRING(number)    STRING_OF(number)
-
 #if CAP_RUNS < 16
-#define DEFAULT_CONCURRENCY STRING(CAP_RUNS)
+#define DEFAULT_CONCURRENCY CONFIG_STRING(CAP_RUNS)
 #else
 #define DEFAULT_CONCURRENCY "16"
 #endif

@@ -98,7 +98,8 @@ void config_read_labels(struct config_loader *loader, const struct config_sectio
             wrong = "this label is already in the section";
         } else if (wrong == NULL && (!put_label(config, own, &own_count, &label) ||
                                      !put_label(config, labels, count, &label))) {
-            wrong = "too many labels on one series, those of [agent] and [defaults] included";
+            wrong = "more than " CONFIG_STRING(
+                CAP_LABELS) " on one series, those of [agent] and [defaults] included";
         }
         if (wrong != NULL) {
             config_error_at(config, section, setting, loader->errors, "'label': %s", wrong);

@@ -100,17 +100,38 @@ static const char *near_key(const struct config_loader *loader, const char *name
     return value_near_miss(name, strlen(name), names);
 }
 
-/* The fixed section that has a key of this name, for a line that stands under the wrong header. */
-static const char *section_with_key(const char *name)
+static bool has_key(const struct config_key *keys, unsigned count, const char *name)
 {
-    for (unsigned i = 0; i < CONFIG_FIXED_COUNT; i++) {
-        for (unsigned k = 0; k < config_fixed_sections[i].key_count; k++) {
-            if (strcmp(config_fixed_sections[i].keys[k].name, name) == 0) {
-                return config_fixed_sections[i].name;
-            }
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(keys[i].name, name) == 0) {
+            return true;
         }
     }
-    return NULL;
+    return false;
+}
+
+/* Where a key of this name would be right, for a line under the wrong header; "" when nowhere. */
+static void suggest_section(const struct config_loader *loader, const char *name, char *out,
+                            size_t size)
+{
+    if (has_key(config_probe_keys, PROBE_KEY_COUNT, name)) {
+        (void)snprintf(out, size, "; it belongs in a probe or in [defaults]");
+        return;
+    }
+    for (unsigned i = 0; i < loader->kind_count; i++) {
+        const struct probe_kind *kind = loader->kinds[i];
+
+        if (has_key(kind->keys, kind->key_count, name)) {
+            (void)snprintf(out, size, "; it is a key of [%s NAME]", kind->name);
+            return;
+        }
+    }
+    for (unsigned i = 0; i < CONFIG_FIXED_COUNT; i++) {
+        if (has_key(config_fixed_sections[i].keys, config_fixed_sections[i].key_count, name)) {
+            (void)snprintf(out, size, "; it is a key of [%s]", config_fixed_sections[i].name);
+            return;
+        }
+    }
 }
 
 static const char *current_title(const struct config_loader *loader, char *out, size_t size)
@@ -127,13 +148,12 @@ static const char *current_title(const struct config_loader *loader, char *out, 
 static void report_unknown_key(struct config_loader *loader, const char *name, const char *near,
                                unsigned line)
 {
-    const char *other = section_with_key(name);
     char title[CONFIG_TITLE_BYTES], hint[CONFIG_TITLE_BYTES] = "";
 
     if (near != NULL) {
         (void)snprintf(hint, sizeof(hint), "; did you mean '%s'?", near);
-    } else if (other != NULL) {
-        (void)snprintf(hint, sizeof(hint), "; it is a key of [%s]", other);
+    } else {
+        suggest_section(loader, name, hint, sizeof(hint));
     }
     config_error(loader->errors, loader->file_name, line, "unknown key '%.*s' in %s%s",
                  config_shown(name, strlen(name)), name,

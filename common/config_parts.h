@@ -1,12 +1,16 @@
 /* What the files of the configuration share among themselves; nobody else includes it.
  *
- * config_lines reads raw lines, config_sections and config_parse make sections and settings of them,
- * config_value reads one value; config_check, config_resolve, config_labels, config_slo and
+ * config_lines reads raw lines, config_sections and config_parse make sections and settings of
+ * them, config_value reads one value; config_check, config_resolve, config_labels, config_slo and
  * config_depends do the cross checks; config has the accessors. */
 #ifndef PICKET_CONFIG_PARTS_H
 #define PICKET_CONFIG_PARTS_H
 
 #include "config.h"
+
+/* A number of caps.h as a string literal. */
+#define CONFIG_STRING_OF(number) #number
+#define CONFIG_STRING(number)    CONFIG_STRING_OF(number)
 
 /* Marks in setting.key. Both make a setting invisible to config_setting(), and keep a key that does
  * stand in the file, only wrongly, from being called missing as well. */

@@ -15,7 +15,7 @@ const char *config_origin(const struct config *config, const struct config_secti
     const struct setting *own = config_setting(config, section, key, 0);
     const struct setting *inherited = config_setting(config, &config->defaults, key, 0);
 
-    if (own != NULL) {
+    if (own != NULL && section->kind != NULL) {
         (void)snprintf(out, size, "set in line %u", (unsigned)own->line);
     } else if (inherited != NULL) {
         (void)snprintf(out, size, "set in [defaults]");

@@ -111,7 +111,7 @@ void config_read_slos(struct config_loader *loader, const struct config_section 
             wrong = "the same slo is already in the section";
         }
         if (wrong == NULL && *count == CAP_SLOS_PER_PROBE) {
-            wrong = "too many in one section";
+            wrong = "at most " CONFIG_STRING(CAP_SLOS_PER_PROBE) " in one section";
         }
         if (wrong != NULL) {
             config_error_at(config, section, setting, loader->errors, "'slo': %s", wrong);
