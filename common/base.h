@@ -11,16 +11,17 @@
 
 typedef int64_t usec_t;
 
-#define USEC_PER_MSEC ((usec_t)1000)
-#define USEC_PER_SEC ((usec_t)1000000)
+#define USEC_PER_MSEC   ((usec_t)1000)
+#define USEC_PER_SEC    ((usec_t)1000000)
 #define USEC_PER_MINUTE (60 * USEC_PER_SEC)
-#define USEC_PER_HOUR (60 * USEC_PER_MINUTE)
-#define USEC_PER_DAY (24 * USEC_PER_HOUR)
+#define USEC_PER_HOUR   (60 * USEC_PER_MINUTE)
+#define USEC_PER_DAY    (24 * USEC_PER_HOUR)
 /* "No such moment": later than every real one. Never add to it. */
 #define USEC_NEVER INT64_MAX
 
 /* Why a call of ours could not do what was asked. A target that fails is not an error: it is an
- * outcome (result.h). errno, CURLcode and mbedTLS codes stop in the file that called the library. */
+ * outcome (result.h). errno, CURLcode and mbedTLS codes stop in the file that called the library.
+ */
 enum error {
     ERROR_NONE = 0,
     ERROR_INVALID,   /* the input breaks the rules; nothing was changed */
@@ -32,9 +33,9 @@ enum error {
     ERROR_IO,        /* the system failed in another way */
 };
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK               __attribute__((warn_unused_result))
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
-#define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
+#define ARRAY_LEN(array)         (sizeof(array) / sizeof((array)[0]))
 
 static inline usec_t usec_min(usec_t a, usec_t b)
 {

@@ -63,7 +63,7 @@
 #define CAP_DIALOG_OUTPUT_BYTES (4 * 1024)
 #endif
 
-#define CAP_NAME_BYTES 64     /* a probe's name, its NUL included (SPEC section 2) */
+#define CAP_NAME_BYTES     64  /* a probe's name, its NUL included (SPEC section 2) */
 #define CAP_INSTANCE_BYTES 512 /* a target as configured, its NUL included */
 
 #endif

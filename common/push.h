@@ -22,13 +22,13 @@ struct push {
     struct prng prng;
     uint64_t attempts[UPSTREAM_CLASS_COUNT];
     unsigned failures_in_row;
-    usec_t last_success_us; /* monotonic; 0: none yet */
+    usec_t last_success_us;  /* monotonic; 0: none yet */
     usec_t last_duration_us; /* negative: none yet */
     struct upstream_reply last_reply;
 };
 
 #define PUSH_BACKOFF_BASE (1 * USEC_PER_SEC)
-#define PUSH_BACKOFF_CAP (5 * USEC_PER_MINUTE)
+#define PUSH_BACKOFF_CAP  (5 * USEC_PER_MINUTE)
 
 /* interval 0: off. The first push is due hash mod interval after `now`, the regular ones follow it
  * at whole intervals. */

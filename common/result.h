@@ -96,13 +96,13 @@ enum fact {
  * probe (control and invalid bytes escaped, cut at CAP_CERT_TEXT_BYTES - 1). Times are Unix
  * seconds; 0 = not known. */
 struct tls_facts {
-    bool certificate;            /* a certificate was received */
+    bool certificate; /* a certificate was received */
     int64_t leaf_not_before;
     int64_t leaf_not_after;
-    int64_t sent_not_after;      /* earliest over all certificates the peer sent */
-    int64_t verified_not_after;  /* earliest over the verified chain; 0 when none verified */
-    char version[8];             /* "TLS 1.3", "" when no handshake completed */
-    char cipher[48];             /* IANA name, "" likewise */
+    int64_t sent_not_after;     /* earliest over all certificates the peer sent */
+    int64_t verified_not_after; /* earliest over the verified chain; 0 when none verified */
+    char version[8];            /* "TLS 1.3", "" when no handshake completed */
+    char cipher[48];            /* IANA name, "" likewise */
     char subject[CAP_CERT_TEXT_BYTES];
     char issuer[CAP_CERT_TEXT_BYTES];
     char subject_alternative[CAP_CERT_TEXT_BYTES]; /* DNS names joined by "," */
@@ -112,22 +112,22 @@ struct tls_facts {
 
 /* One named value (a Modbus `read`); its name is the configuration's, by index. */
 struct value_reading {
-    bool available; /* false: exception, sentinel, NaN or not read in this run */
-    double number;  /* 0 for a text value */
+    bool available;                  /* false: exception, sentinel, NaN or not read in this run */
+    double number;                   /* 0 for a text value */
     char text[CAP_VALUE_TEXT_BYTES]; /* "" for a number; made safe like a note */
 };
 
 struct result {
-    uint16_t target;   /* index into config.targets */
+    uint16_t target; /* index into config.targets */
     enum outcome outcome;
-    enum reason reason; /* REASON_NONE unless outcome is failure */
-    enum phase phase;   /* where it ended badly; PHASE_NONE on success */
-    bool decided;       /* false: the run has not come to its verdict */
-    usec_t started_us;  /* monotonic */
-    usec_t duration_us; /* whole run, resolve included */
-    uint32_t phases_reached;          /* PHASE_BIT of each phase that has a duration */
-    usec_t phase_us[PHASE_COUNT];     /* summed over redirects */
-    uint64_t facts_set;               /* FACT_BIT of each fact that has a value */
+    enum reason reason;           /* REASON_NONE unless outcome is failure */
+    enum phase phase;             /* where it ended badly; PHASE_NONE on success */
+    bool decided;                 /* false: the run has not come to its verdict */
+    usec_t started_us;            /* monotonic */
+    usec_t duration_us;           /* whole run, resolve included */
+    uint32_t phases_reached;      /* PHASE_BIT of each phase that has a duration */
+    usec_t phase_us[PHASE_COUNT]; /* summed over redirects */
+    uint64_t facts_set;           /* FACT_BIT of each fact that has a value */
     double facts[FACT_COUNT];
     struct tls_facts tls;
     uint16_t value_count;

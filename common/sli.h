@@ -8,12 +8,12 @@
 #include "config.h"
 
 #define SLI_FIXED_BOUNDS 13
-#define SLI_BOUNDS_MAX (SLI_FIXED_BOUNDS + CAP_SLOS_PER_PROBE)
+#define SLI_BOUNDS_MAX   (SLI_FIXED_BOUNDS + CAP_SLOS_PER_PROBE)
 
 struct histogram {
     unsigned bound_count;
-    usec_t bounds_us[SLI_BOUNDS_MAX];       /* ascending upper bounds, inclusive */
-    uint64_t buckets[SLI_BOUNDS_MAX + 1];   /* not cumulative; the last is +Inf */
+    usec_t bounds_us[SLI_BOUNDS_MAX];     /* ascending upper bounds, inclusive */
+    uint64_t buckets[SLI_BOUNDS_MAX + 1]; /* not cumulative; the last is +Inf */
     uint64_t count;
     uint64_t sum_us;
 };
