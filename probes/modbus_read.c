@@ -195,7 +195,7 @@ static enum error parse_type(struct parser *parser, struct word word)
     if (!modbus_table_of_bits(read->table) && read->type == MODBUS_TYPE_BOOL) {
         read->length = 2;
     }
-    read->count = modbus_table_of_bits(read->table) ? 1 : (uint16_t)((read->length + 1) / 2);
+    read->count = (uint16_t)(modbus_table_of_bits(read->table) ? 1 : (read->length + 1) / 2);
     if (read->address + read->count - 1 > UINT16_MAX) {
         return refuse(parser, ERROR_RANGE, "%u registers from %u go past 65535", read->count,
                       read->address);
