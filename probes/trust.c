@@ -429,8 +429,20 @@ void trust_check(const struct config *config, const struct config_section *secti
     check_server_name(config, section, first_key + TRUST_SERVER_NAME, errors);
 }
 
+/* mbedTLS' own list with PKCS #1 before PSS. The 3.6.6 client offers RSA-PSS and then refuses it in
+ * TLS 1.2 (their issue 10668), so a server that follows the client's order, as OpenSSL does, must
+ * find PKCS #1 first. In TLS 1.3 nobody may sign a handshake with PKCS #1, so the order is moot. */
+static const uint16_t signature_algorithms[] = {
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,    MBEDTLS_TLS1_3_SIG_NONE,
+};
+
 void trust_apply(const struct trust *trust, mbedtls_ssl_config *config)
 {
+    mbedtls_ssl_conf_sig_algs(config, signature_algorithms);
     mbedtls_ssl_conf_rng(config, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
     mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
     mbedtls_ssl_conf_authmode(config, trust->verify ? MBEDTLS_SSL_VERIFY_REQUIRED
