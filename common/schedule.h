@@ -24,8 +24,8 @@ struct schedule {
 /* The phase in [0, interval) of one target. */
 usec_t schedule_phase(const char *site, const char *probe, const char *instance,
                       usec_t interval_us);
-/* Adds an entry, its first start at the first phase point at or after `now`. Entry i is target i.
- */
+/* Adds an entry whose first start is the first phase point at or after `now`; entry i is target i,
+ * so targets are added in order. */
 void schedule_add(struct schedule *schedule, usec_t interval_us, usec_t phase_us, usec_t now_us);
 
 /* Moves past every start that can no longer be made (the next one is due too) and returns how many
