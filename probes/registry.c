@@ -4,6 +4,9 @@ static const struct probe_ops *const ops[] = {
 #ifndef PICKET_WITHOUT_HTTP
     &http_probe,
 #endif
+#ifndef PICKET_WITHOUT_MODBUS
+    &modbus_probe,
+#endif
 #ifndef PICKET_WITHOUT_TCP
     &tcp_probe,
 #endif
@@ -16,6 +19,9 @@ static const struct probe_ops *const ops[] = {
 static const struct probe_kind *const kinds[] = {
 #ifndef PICKET_WITHOUT_HTTP
     &http_probe.kind,
+#endif
+#ifndef PICKET_WITHOUT_MODBUS
+    &modbus_probe.kind,
 #endif
 #ifndef PICKET_WITHOUT_TCP
     &tcp_probe.kind,
