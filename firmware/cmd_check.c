@@ -25,7 +25,7 @@ static const char help[] =
     "Options:\n"
     "  --no-files     do not look at the files the configuration names (certificates, secrets):\n"
     "                 for checking a site's file on another machine\n"
-    "  --format text|json\n"
+    "  --format text|json   json goes to standard output, mistakes too\n"
     "  --help\n"
     "\n"
     "Exit code: 0 clean, 2 not.\n";
@@ -38,25 +38,41 @@ struct cost {
     double push_bytes_per_day;
 };
 
+static void print_json_error(void *context, const char *file, unsigned line, const char *message)
+{
+    bool *begun = context;
+    static char text[8192];
+    struct buffer out;
+    buffer_init(&out, text, sizeof text);
+    buffer_append_string(&out,
+                         *begun ? ",\n{\"file\":" : "{\"clean\":false,\"errors\":[\n{\"file\":");
+    buffer_append_json_string(&out, file);
+    if (line > 0) {
+        buffer_printf(&out, ",\"line\":%u,\"message\":", line);
+    } else {
+        buffer_append_string(&out, ",\"line\":null,\"message\":");
+    }
+    buffer_append_json_string(&out, message);
+    buffer_append_byte(&out, '}');
+    fputs(buffer_text(&out), stdout);
+    *begun = true;
+}
+
 /* What the machine must have for the configuration to start: files, devices, patterns. */
-static bool opens(void)
+static bool opens(struct config_errors *errors)
 {
     static const enum clock_trust trust = CLOCK_TRUST_PLAUSIBLE;
     struct clock clock = linux_clock(&trust);
-    struct config_errors errors = site_errors();
     static const struct resolver no_resolver;
     unsigned count;
     const struct probe_ops *const *ops = registry_ops(&count);
-    struct runner *runner = runner_new(&config, ops, count, &clock, &no_resolver, 1, &errors);
+    struct runner *runner = runner_new(&config, ops, count, &clock, &no_resolver, 1, errors);
     bool good = runner != NULL;
     runner_free(runner);
     if (config_text(&config, &config.push, PUSH_URL, NULL)) {
-        char why[256];
-        struct push_transport *transport = push_transport_new(&config, &clock, why, sizeof why);
-        if (!transport) {
-            config_error_at(&config, &config.push, NULL, &errors, "%s", why);
-            good = false;
-        }
+        struct push_transport *transport =
+            push_transport_new(&config, &clock, &no_resolver, 0, errors);
+        good = transport != NULL && good;
         push_transport_free(transport);
     }
     return good;
@@ -126,7 +142,7 @@ static void print_json(const struct cost *cost)
     char text[1024];
     struct buffer out;
     buffer_init(&out, text, sizeof text);
-    buffer_append_string(&out, "{\"site\":");
+    buffer_append_string(&out, "{\"clean\":true,\"site\":");
     buffer_append_json_string(&out, config_site(&config));
     buffer_printf(&out,
                   ",\"probes\":%u,\"targets\":%u,\"disabled\":%u,\"runs_per_day\":%.0f,"
@@ -137,37 +153,71 @@ static void print_json(const struct cost *cost)
     puts(buffer_text(&out));
 }
 
-int cmd_check(int argc, char **argv)
+struct options {
+    const char *file;
+    bool no_files, json;
+};
+
+/* Returns an exit code, or -1 to go on. */
+static int parse(int argc, char **argv, struct options *options)
 {
-    static const struct option options[] = {{"no-files", no_argument, NULL, 'n'},
-                                            {"format", required_argument, NULL, 'f'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    bool files = true, json = false;
+    static const struct option table[] = {{"no-files", no_argument, NULL, 'n'},
+                                          {"format", required_argument, NULL, 'f'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
     int letter;
-    while ((letter = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
         if (letter == 'h') {
             printf("Usage: %s check [OPTIONS] FILE\n\n%s", verbs_program(), help);
             return EXIT_CODE_OK;
         } else if (letter == 'n') {
-            files = false;
-        } else if (letter == 'f' && strcmp(optarg, "json") == 0) {
-            json = true;
-        } else if (letter != 'f' || strcmp(optarg, "text") != 0) {
-            return verbs_usage_error("check", "wrong option or format");
+            options->no_files = true;
+        } else if (letter == 'f') {
+            options->json = strcmp(optarg, "json") == 0;
+            if (!options->json && strcmp(optarg, "text") != 0) {
+                return verbs_usage_error("check", "unknown format '%s'", optarg);
+            }
+        } else {
+            return verbs_usage_error("check", "wrong option");
         }
     }
     if (argc - optind != 1) {
         return verbs_usage_error("check", "give one FILE (- for standard input)");
     }
-    if (!site_load(argv[optind], &config) || (files && !opens())) {
-        return EXIT_CODE_USAGE;
+    options->file = argv[optind];
+    return -1;
+}
+
+static int refuse(const struct options *options, const struct config_errors *errors)
+{
+    if (options->json) {
+        puts("\n]}");
+    } else {
+        site_count_errors(options->file, errors);
+    }
+    return EXIT_CODE_USAGE;
+}
+
+int cmd_check(int argc, char **argv)
+{
+    struct options options = {.file = NULL};
+    int code = parse(argc, argv, &options);
+    if (code >= 0) {
+        return code;
+    }
+    bool begun = false;
+    struct config_errors errors = site_errors();
+    if (options.json) {
+        errors = (struct config_errors){.context = &begun, .report = print_json_error};
+    }
+    if (!site_read(options.file, &config, &errors) || (!options.no_files && !opens(&errors))) {
+        return refuse(&options, &errors);
     }
     struct cost cost = measure_cost();
-    if (json) {
+    if (options.json) {
         print_json(&cost);
     } else {
-        print_text(argv[optind], &cost);
+        print_text(options.file, &cost);
     }
     return EXIT_CODE_OK;
 }

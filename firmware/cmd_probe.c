@@ -2,7 +2,7 @@
  *
  * An ad-hoc probe is written down as the configuration text its options stand for and read by the
  * same loader, so that every key, check and message is the same as in a file. */
-#include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +20,9 @@
 #include "value.h"
 #include "verbs.h"
 
-#define ADHOC_NAME    "adhoc"
-#define ARGUMENTS_MAX 128
+#define ADHOC_NAME        "adhoc"
+#define ADHOC_FIXED_LINES 8 /* at most, before those of the arguments */
+#define ARGUMENTS_MAX     128
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_PROM };
 
@@ -29,7 +30,7 @@ static struct config config;
 static struct sli slis[CAP_TARGETS];
 static struct result last[CAP_TARGETS];
 static bool seen[CAP_TARGETS];
-static const enum clock_trust clock_trust = CLOCK_TRUST_PLAUSIBLE;
+static enum clock_trust clock_trust;
 
 static const char help_head[] =
     "Runs one probe now and shows its phases, its verdict and what was received.\n"
@@ -115,7 +116,7 @@ static int unknown_kind(const char *word)
 
 /* Which argument each line of the ad-hoc text came from, for messages. */
 struct adhoc {
-    const char *argument_of_line[ARGUMENTS_MAX + 8];
+    const char *argument_of_line[ARGUMENTS_MAX + ADHOC_FIXED_LINES];
     unsigned lines;
 };
 
@@ -146,13 +147,21 @@ static const char *positional_key(const struct probe_kind *kind)
     return "address";
 }
 
-/* "--key value" and "--key=value"; the value may not hold a line break, which the text could not
- * carry. Returns false after printing what is wrong. */
+/* What the text could not carry: its lines are numbered, and each is one argument. */
+static bool has_line_break(const char *text)
+{
+    return strpbrk(text, "\r\n") != NULL;
+}
+
+/* "--key value" and "--key=value", and targets. Returns false after printing what is wrong. */
 static bool adhoc_arguments(const struct probe_kind *kind, int argc, char **argv,
                             struct adhoc *adhoc, struct buffer *text)
 {
-    static char names[ARGUMENTS_MAX][CAP_NAME_BYTES];
-    unsigned targets = 0;
+    static char names[ARGUMENTS_MAX + ADHOC_FIXED_LINES][CAP_NAME_BYTES];
+    if (argc > ARGUMENTS_MAX) {
+        verbs_usage_error("probe", "more than %d arguments", ARGUMENTS_MAX);
+        return false;
+    }
     for (int i = 0; i < argc; i++) {
         const char *argument = argv[i], *value = argument;
         const char *key = positional_key(kind);
@@ -166,16 +175,13 @@ static bool adhoc_arguments(const struct probe_kind *kind, int argc, char **argv
             }
             memcpy(names[adhoc->lines], argument + 2, length);
             key = names[adhoc->lines];
-        } else {
-            targets++;
         }
-        if (adhoc->lines >= ARGUMENTS_MAX || strchr(value, '\n')) {
-            verbs_usage_error("probe", "too many arguments, or a line break in one");
+        if (has_line_break(key) || has_line_break(value)) {
+            verbs_usage_error("probe", "a line break in an argument; write \\n in quotes");
             return false;
         }
         adhoc_line(adhoc, text, argument, key, value);
     }
-    (void)targets;
     return true;
 }
 
@@ -188,9 +194,10 @@ static bool load_adhoc(const struct probe_kind *kind, int argc, char **argv)
     buffer_init(&text, memory, sizeof memory);
     adhoc_line(&adhoc, &text, "", "[agent]", NULL);
     adhoc_line(&adhoc, &text, "", "site", "local");
+    adhoc_line(&adhoc, &text, "", "[defaults]", NULL);
+    adhoc_line(&adhoc, &text, "", "interval", "1d"); /* so that any timeout fits */
     snprintf(header, sizeof header, "[%s " ADHOC_NAME "]", kind->name);
     adhoc_line(&adhoc, &text, "", header, NULL);
-    adhoc_line(&adhoc, &text, "", "interval", "1d"); /* so that any timeout fits */
     if (!adhoc_arguments(kind, argc, argv, &adhoc, &text)) {
         return false;
     }
@@ -340,6 +347,8 @@ static int run_probe(const char *name, enum format format)
 {
     const struct config_probe *probe = &config.probes[config_find_probe(&config, name)];
     struct session session = {.clock = linux_clock(&clock_trust)};
+    clock_trust = (enum clock_trust)config_number(&config, &config.agent, AGENT_CLOCK_TRUST);
+    signal(SIGPIPE, SIG_IGN); /* a target that hangs up is a result */
     struct config_errors errors = site_errors();
     unsigned count;
     const struct probe_ops *const *ops = registry_ops(&count);

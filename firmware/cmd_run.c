@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "signals.h"
 #include "site.h"
 #include "verbs.h"
 
@@ -59,6 +60,7 @@ int cmd_run(int argc, char **argv)
     if (!file || optind != argc) {
         return verbs_usage_error("run", "give the configuration with -c FILE");
     }
+    signals_hold();
     if (!site_load(file, &config)) {
         return EXIT_CODE_USAGE;
     }

@@ -81,6 +81,7 @@ static int show(const char *socket_path, const char *question, bool redraw)
         return EXIT_CODE_USAGE;
     }
     int code = status_client_ask(socket_path, question, memory);
+    int ask_errno = errno;
     fclose(memory);
     if (code != EXIT_CODE_USAGE) {
         fputs(redraw ? "\033[H\033[J" : "", stdout);
@@ -88,21 +89,37 @@ static int show(const char *socket_path, const char *question, bool redraw)
         fflush(stdout);
     }
     free(answer);
+    errno = ask_errno;
     return code;
+}
+
+/* Fills in the socket to ask; returns an exit code, or -1 to go on. */
+static int find_socket(struct options *options)
+{
+    if (options->file && !site_load(options->file, &config)) {
+        return EXIT_CODE_USAGE;
+    }
+    if (!options->socket) {
+        options->socket = options->file ? config_text(&config, &config.agent, AGENT_SOCKET, NULL)
+                                        : config_agent_keys[AGENT_SOCKET].fallback;
+    }
+    if (strcmp(options->socket, "none") == 0) {
+        fprintf(stderr, "%s status: this agent has no socket to ask on ('socket = none')\n",
+                verbs_program());
+        return EXIT_CODE_USAGE;
+    }
+    return -1;
 }
 
 int cmd_status(int argc, char **argv)
 {
-    struct options options = {.socket = config_agent_keys[AGENT_SOCKET].fallback};
+    struct options options = {.socket = NULL};
     int code = parse(argc, argv, &options);
+    if (code < 0) {
+        code = find_socket(&options);
+    }
     if (code >= 0) {
         return code;
-    }
-    if (options.file) {
-        if (!site_load(options.file, &config)) {
-            return EXIT_CODE_USAGE;
-        }
-        options.socket = config_text(&config, &config.agent, AGENT_SOCKET, NULL);
     }
     bool terminal = isatty(STDOUT_FILENO);
     const char *no_colour = getenv("NO_COLOR");

@@ -2,16 +2,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent.h"
 #include "cares_resolver.h"
-#include "config_file.h"
 #include "linux_clock.h"
 #include "linux_logger.h"
 #include "loop.h"
 #include "push_transport.h"
 #include "registry.h"
+#include "reload.h"
 #include "runner.h"
 #include "signals.h"
 #include "status_server.h"
@@ -21,7 +20,6 @@
 #define STOP_TIME_US (15 * USEC_PER_SEC)
 
 struct daemon {
-    const char *path;
     const struct config *config;
     const char *socket_path; /* NULL: no status socket */
     enum clock_trust trust;
@@ -37,33 +35,31 @@ struct daemon {
     usec_t agent_wake_us;
     struct status_server server;
     struct signals signals;
+    struct reload reload;
     struct loop loop;
-    bool reload;
+    bool stop_asked; /* by a signal: there is no way back, and the next one means now */
 };
 
 static struct daemon daemon_state;
-static struct config next_config; /* what SIGHUP reads */
 
 static void log_config_error(void *context, const char *file, unsigned line, const char *message)
 {
     struct daemon *daemon = context;
-    logger_printf(&daemon->logger, LOG_LEVEL_ERROR, "%s:%u: %s", file, line, message);
+    if (line > 0) {
+        logger_printf(&daemon->logger, LOG_LEVEL_ERROR, "%s:%u: %s", file, line, message);
+    } else {
+        logger_printf(&daemon->logger, LOG_LEVEL_ERROR, "%s: %s", file, message);
+    }
 }
 
-static void reload(struct daemon *daemon, usec_t now_us)
+static void stop(struct daemon *daemon, usec_t now_us)
 {
-    struct config_errors errors = {.context = daemon, .report = log_config_error};
-    unsigned count;
-    const struct probe_kind *const *kinds = registry_kinds(&count);
-    enum error error = config_file_load(daemon->path, &next_config, kinds, count, &errors);
-    if (error || errors.count > 0) {
-        logger_printf(&daemon->logger, LOG_LEVEL_ERROR,
-                      "%s has errors: refused, the old configuration keeps running", daemon->path);
-        return;
-    }
-    logger_printf(&daemon->logger, LOG_LEVEL_INFO, "%s is good: restarting with it", daemon->path);
-    daemon->reload = true;
-    agent_stop(&daemon->agent, now_us + STOP_TIME_US);
+    usec_t patience_us = daemon->stop_asked ? 0 : STOP_TIME_US;
+    logger_printf(&daemon->logger, LOG_LEVEL_INFO,
+                  daemon->stop_asked ? "stopping at once" : "stopping: a last push, then the end");
+    daemon->stop_asked = true;
+    reload_cancel(&daemon->reload);
+    agent_stop(&daemon->agent, now_us + patience_us);
 }
 
 static void signals_source_waits(void *context, struct waits *waits)
@@ -78,18 +74,28 @@ static void signals_source_step(void *context, const struct waits *ready, usec_t
     signals_step(signals, ready);
     if (signals->stop) {
         signals->stop = false;
-        /* The second signal means now. */
-        usec_t patience_us = daemon->agent.state == AGENT_RUNNING ? STOP_TIME_US : 0;
-        daemon->reload = false;
-        logger_printf(&daemon->logger, LOG_LEVEL_INFO,
-                      patience_us ? "stopping: a last push, then the end" : "stopping at once");
-        agent_stop(&daemon->agent, now_us + patience_us);
+        stop(daemon, now_us);
     }
     if (signals->reload) {
         signals->reload = false;
-        if (daemon->agent.state == AGENT_RUNNING) {
-            reload(daemon, now_us);
+        if (!daemon->stop_asked) {
+            reload_begin(&daemon->reload, now_us);
         }
+    }
+}
+
+static void reload_source_waits(void *context, struct waits *waits)
+{
+    struct daemon *daemon = context;
+    reload_waits(&daemon->reload, waits, clock_monotonic_us(&daemon->clock));
+}
+
+static void reload_source_step(void *context, const struct waits *ready, usec_t now_us)
+{
+    struct daemon *daemon = context;
+    reload_step(&daemon->reload, ready, now_us);
+    if (daemon->reload.state == RELOAD_GOOD && daemon->agent.state == AGENT_RUNNING) {
+        agent_stop(&daemon->agent, now_us + STOP_TIME_US);
     }
 }
 
@@ -146,7 +152,8 @@ static void agent_source_step(void *context, const struct waits *ready, usec_t n
 
 static void server_source_waits(void *context, struct waits *waits)
 {
-    status_server_waits(&((struct daemon *)context)->server, waits);
+    struct daemon *daemon = context;
+    status_server_waits(&daemon->server, waits, clock_monotonic_us(&daemon->clock));
 }
 
 static void server_source_step(void *context, const struct waits *ready, usec_t now_us)
@@ -179,10 +186,9 @@ static enum error open_ports(struct daemon *daemon)
         return ERROR_INVALID;
     }
     if (config_text(config, &config->push, PUSH_URL, NULL)) {
-        char why[256];
-        daemon->transport = push_transport_new(config, &daemon->clock, why, sizeof why);
+        daemon->transport = push_transport_new(config, &daemon->clock, &daemon->resolver_port,
+                                               CARES_RESOLVER_PUSH_SLOT, &errors);
         if (!daemon->transport) {
-            config_error_at(config, &config->push, NULL, &errors, "%s", why);
             return ERROR_INVALID;
         }
     }
@@ -230,6 +236,7 @@ static enum error open_server(struct daemon *daemon)
 
 static void close_all(struct daemon *daemon)
 {
+    reload_cancel(&daemon->reload);
     status_server_close(&daemon->server);
     runner_free(daemon->runner);
     push_transport_free(daemon->transport);
@@ -242,6 +249,7 @@ static void run_loop(struct daemon *daemon)
 {
     const struct loop_source sources[] = {
         {daemon, signals_source_waits, signals_source_step},
+        {daemon, reload_source_waits, reload_source_step},
         {daemon, resolver_source_waits, resolver_source_step},
         {daemon, transport_source_waits, transport_source_step},
         {daemon, runner_source_waits, runner_source_step},
@@ -257,7 +265,6 @@ static void run_loop(struct daemon *daemon)
 enum daemon_end daemon_run(const char *path, const struct config *config, const char *socket_path)
 {
     struct daemon *daemon = &daemon_state;
-    daemon->path = path;
     daemon->config = config;
     daemon->socket_path =
         socket_path ? socket_path : config_text(config, &config->agent, AGENT_SOCKET, NULL);
@@ -266,6 +273,7 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
     daemon->trust = (enum clock_trust)config_number(config, &config->agent, AGENT_CLOCK_TRUST);
     daemon->clock = linux_clock(&daemon->trust);
     daemon->logger = linux_logger(&daemon->logger_state, configured_log_level(config));
+    reload_init(&daemon->reload, path, &daemon->logger);
     if (open_ports(daemon) || open_agent(daemon) || open_server(daemon)) {
         close_all(daemon);
         return DAEMON_REFUSED;
@@ -274,8 +282,8 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
                   picket_version, picket_commit, config_site(config), config->probe_count,
                   config->target_count, daemon->transport ? "pushing" : "not pushing");
     run_loop(daemon);
-    bool again = daemon->reload;
-    logger_printf(&daemon->logger, LOG_LEVEL_INFO, "stopped");
+    bool again = daemon->reload.state == RELOAD_GOOD;
+    logger_printf(&daemon->logger, LOG_LEVEL_INFO, again ? "restarting" : "stopped");
     close_all(daemon);
     return again ? DAEMON_RELOAD : DAEMON_STOPPED;
 }

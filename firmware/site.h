@@ -8,6 +8,12 @@
  * clean. */
 bool site_load(const char *path, struct config *config);
 
+/* The same with errors of the caller's choice. */
+bool site_read(const char *path, struct config *config, struct config_errors *errors);
+
+/* Prints "FILE: N errors" on stderr, nothing when there are none. */
+void site_count_errors(const char *path, const struct config_errors *errors);
+
 /* A config_errors that prints FILE:LINE: message on stderr. */
 struct config_errors site_errors(void);
 

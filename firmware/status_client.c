@@ -33,32 +33,41 @@ static int open_socket(const char *path)
     return fd;
 }
 
+/* The first line is the exit code: one digit and a newline. Returns an errno, 0 when all is well.
+ */
+static int copy_answer(int fd, FILE *out, int *code)
+{
+    char bytes[4096];
+    size_t total = 0;
+    ssize_t count;
+    while ((count = recv(fd, bytes, sizeof bytes, 0)) > 0) {
+        size_t skip = 0;
+        for (; skip < (size_t)count && total + skip < 2; skip++) {
+            if (total + skip == 0) {
+                *code = bytes[skip] == '0'   ? EXIT_CODE_OK
+                        : bytes[skip] == '1' ? EXIT_CODE_FAILURE
+                                             : EXIT_CODE_USAGE;
+            }
+        }
+        if (*code == EXIT_CODE_USAGE) {
+            return EPROTO;
+        }
+        fwrite(bytes + skip, 1, (size_t)count - skip, out);
+        total += (size_t)count;
+    }
+    return count < 0 ? errno : total == 0 ? ECONNRESET : 0;
+}
+
 int status_client_ask(const char *socket_path, const char *question, FILE *out)
 {
     int fd = open_socket(socket_path);
     if (fd < 0) {
         return EXIT_CODE_USAGE;
     }
-    char bytes[4096];
-    size_t total = 0;
     int code = EXIT_CODE_USAGE;
-    ssize_t count = send(fd, question, strlen(question), MSG_NOSIGNAL);
-    while (count > 0 && (count = recv(fd, bytes, sizeof bytes, 0)) > 0) {
-        size_t skip = 0;
-        /* The first line is the exit code: one digit and a newline. */
-        for (; skip < (size_t)count && total + skip < 2; skip++) {
-            if (total + skip == 0) {
-                code = bytes[skip] == '1' ? EXIT_CODE_FAILURE : EXIT_CODE_OK;
-            }
-        }
-        fwrite(bytes + skip, 1, (size_t)count - skip, out);
-        total += (size_t)count;
-    }
-    if (count < 0) {
-        code = EXIT_CODE_USAGE;
-    } else if (total == 0) {
-        errno = ECONNRESET;
-    }
+    ssize_t sent = send(fd, question, strlen(question), MSG_NOSIGNAL);
+    int failed_errno = sent < 0 ? errno : copy_answer(fd, out, &code);
     close(fd);
-    return code;
+    errno = failed_errno == EAGAIN ? ETIMEDOUT : failed_errno;
+    return failed_errno ? EXIT_CODE_USAGE : code;
 }

@@ -12,13 +12,17 @@
 #include "status.h"
 
 #define CLIENT_TIME_US          USEC_PER_SEC
+#define ACCEPT_PAUSE_US         (100 * USEC_PER_MSEC)
 #define ANSWER_BYTES_FIXED      (64 * 1024)
 #define ANSWER_BYTES_PER_TARGET (8 * 1024)
 
+/* EAGAIN: its backlog is full of clients, but there is somebody who listens. */
 static bool another_agent_answers(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool answers = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+    bool answers =
+        fd >= 0 &&
+        (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN);
     if (fd >= 0) {
         close(fd);
     }
@@ -115,8 +119,12 @@ void status_server_close(struct status_server *server)
     *server = (struct status_server){.listener = -1, .client = -1};
 }
 
-void status_server_waits(const struct status_server *server, struct waits *waits)
+void status_server_waits(const struct status_server *server, struct waits *waits, usec_t now_us)
 {
+    if (server->client < 0 && server->accept_after_us > now_us) {
+        waits_until(waits, server->accept_after_us);
+        return;
+    }
     if (server->client < 0) {
         waits_add(waits, server->listener, POLLIN);
         return;
@@ -175,12 +183,20 @@ static void send_answer(struct status_server *server)
     }
 }
 
+/* A client that cannot be taken (no descriptor is left) keeps the listener readable: without a
+ * pause the loop would spin. */
+static void accept_client(struct status_server *server, usec_t now_us)
+{
+    server->client = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    server->client_until_us = now_us + CLIENT_TIME_US;
+    server->accept_after_us = server->client < 0 ? now_us + ACCEPT_PAUSE_US : 0;
+}
+
 void status_server_step(struct status_server *server, const struct waits *ready, usec_t now_us)
 {
     if (server->client < 0) {
         if (waits_ready(ready, server->listener)) {
-            server->client = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-            server->client_until_us = now_us + CLIENT_TIME_US;
+            accept_client(server, now_us);
         }
         return;
     }

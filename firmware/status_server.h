@@ -15,6 +15,7 @@ struct status_server {
     char path[108]; /* sun_path; "" when there is no socket */
     int listener, client;
     usec_t client_until_us;
+    usec_t accept_after_us; /* no client is taken before */
     char question[16];
     size_t question_length;
     struct buffer answer; /* memory of its own, allocated at open */
@@ -26,7 +27,7 @@ struct status_server {
 MUST_CHECK enum error status_server_open(struct status_server *server, const char *path,
                                          const struct agent *agent, char *why, size_t why_size);
 void status_server_close(struct status_server *server);
-void status_server_waits(const struct status_server *server, struct waits *waits);
+void status_server_waits(const struct status_server *server, struct waits *waits, usec_t now_us);
 void status_server_step(struct status_server *server, const struct waits *ready, usec_t now_us);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "process.h"
 #include "value.h"
 #include "version.h"
 
@@ -76,6 +77,7 @@ int verbs_main(const char *program, const char *summary, const struct verb *verb
                char **argv)
 {
     program_name = program;
+    process_prepare();
     if (argc < 2) {
         print_help(summary, verbs);
         return EXIT_CODE_USAGE;

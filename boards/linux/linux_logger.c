@@ -32,23 +32,43 @@ static const char *level_word(enum log_level level)
     return "";
 }
 
+/* False when stderr does not take the line at once. What poll(2) calls writable takes this many
+ * bytes whole: a pipe has room for PIPE_BUF then. */
+static bool put_line(const struct linux_logger *state, enum log_level level, const char *text)
+{
+    char line[640];
+    int length = state->journal
+                     ? snprintf(line, sizeof line, "<%d>%s\n", (int)level, text)
+                     : snprintf(line, sizeof line, "picket: %s%s\n", level_word(level), text);
+    if (length <= 0) {
+        return true;
+    }
+    size_t size = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+    line[size - 1] = '\n';
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&ready, 1, 0) == 1 && write(STDERR_FILENO, line, size) >= 0;
+}
+
+static void tell_dropped(struct linux_logger *state)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%llu lines of this log were lost",
+             (unsigned long long)state->dropped);
+    if (put_line(state, LOG_LEVEL_WARNING, text)) {
+        state->dropped = 0;
+    }
+}
+
 static void write_line(void *context, enum log_level level, const char *text)
 {
     struct linux_logger *state = context;
     if (level > state->level) {
         return;
     }
-    char line[640];
-    int length = state->journal
-                     ? snprintf(line, sizeof line, "<%d>%s\n", (int)level, text)
-                     : snprintf(line, sizeof line, "picket: %s%s\n", level_word(level), text);
-    if (length <= 0) {
-        return;
+    if (state->dropped > 0) {
+        tell_dropped(state);
     }
-    size_t size = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
-    line[size - 1] = '\n';
-    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
-    if (poll(&ready, 1, 0) != 1 || write(STDERR_FILENO, line, size) < 0) {
+    if (state->dropped > 0 || !put_line(state, level, text)) {
         state->dropped++;
     }
 }

@@ -9,19 +9,37 @@ void loop_init(struct loop *loop, const struct clock *clock, const struct loop_s
     *loop = (struct loop){.clock = clock, .sources = sources, .count = count};
 }
 
-/* Returns true when the wait ended because its time was up. */
-static bool wait_for_events(struct waits *waits, usec_t now_us)
+/* How long a turn rests when the system cannot wait for descriptors. */
+#define REST_US (10 * USEC_PER_MSEC)
+
+static struct timespec timespec_of(usec_t duration_us)
 {
-    usec_t left_us = waits->wake_us == USEC_NEVER ? USEC_PER_HOUR : waits->wake_us - now_us;
+    return (struct timespec){.tv_sec = duration_us / USEC_PER_SEC,
+                             .tv_nsec = duration_us % USEC_PER_SEC * 1000};
+}
+
+/* EINTR, ENOMEM under pressure, or EINVAL when the limit on descriptors was lowered below what is
+ * watched. Then anybody may be ready and has to find out without blocking, as all sources can. */
+static void wait_blindly(struct waits *waits, usec_t left_us, int poll_errno)
+{
+    struct timespec rest = timespec_of(usec_min(left_us, REST_US));
+    if (poll_errno != EINTR) {
+        nanosleep(&rest, NULL);
+    }
+    for (unsigned i = 0; i < waits->count; i++) {
+        waits->at[i].revents = poll_errno == EINTR ? 0 : waits->at[i].events;
+    }
+}
+
+/* Returns true when the wait ended because its time was up. */
+static bool wait_for_events(struct waits *waits, usec_t wake_us, usec_t now_us)
+{
+    usec_t left_us = wake_us == USEC_NEVER ? USEC_PER_HOUR : wake_us - now_us;
     left_us = usec_min(usec_max(left_us, 0), USEC_PER_HOUR);
-    struct timespec timeout = {.tv_sec = left_us / USEC_PER_SEC,
-                               .tv_nsec = left_us % USEC_PER_SEC * 1000};
+    struct timespec timeout = timespec_of(left_us);
     int ready = ppoll(waits->at, waits->count, &timeout, NULL);
     if (ready < 0) {
-        /* EINTR, or ENOMEM under pressure: nobody is ready, everybody looks at the time. */
-        for (unsigned i = 0; i < waits->count; i++) {
-            waits->at[i].revents = 0;
-        }
+        wait_blindly(waits, left_us, errno);
     }
     return ready == 0;
 }
@@ -33,9 +51,13 @@ void loop_turn(struct loop *loop)
         loop->sources[i].waits(loop->sources[i].context, &loop->waits);
     }
     usec_t asked_us = clock_monotonic_us(loop->clock);
-    bool timed_out = wait_for_events(&loop->waits, asked_us);
+    usec_t wake_us = waits_wake(&loop->waits, asked_us);
+    bool timed_out = wait_for_events(&loop->waits, wake_us, asked_us);
     usec_t now_us = clock_monotonic_us(loop->clock);
-    loop->lag_us = timed_out ? usec_max(now_us - usec_max(loop->waits.wake_us, asked_us), 0) : 0;
+    usec_t overslept_us = timed_out ? now_us - usec_max(wake_us, asked_us) : 0;
+    usec_t busy_us = loop->turned_us > 0 ? asked_us - loop->turned_us : 0;
+    loop->lag_us = usec_max(usec_max(overslept_us, busy_us), 0);
+    loop->turned_us = now_us;
     for (unsigned i = 0; i < loop->count; i++) {
         loop->sources[i].step(loop->sources[i].context, &loop->waits, now_us);
     }

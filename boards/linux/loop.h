@@ -20,7 +20,10 @@ struct loop {
     const struct loop_source *sources; /* borrowed */
     unsigned count;
     struct waits waits;
-    usec_t lag_us; /* how late the last turn began beyond the wake it was asked for */
+    usec_t turned_us; /* when the last turn's wait was over; 0: no turn yet */
+    /* How long an event could have waited for the last turn: what the wait ended too late, or what
+     * the turn before it took to step its sources, whichever is longer. */
+    usec_t lag_us;
 };
 
 void loop_init(struct loop *loop, const struct clock *clock, const struct loop_source *sources,

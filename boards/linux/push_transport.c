@@ -1,48 +1,71 @@
+/* One push goes: look the name up -> hand the addresses to libcurl -> wait for its end. libcurl
+ * never looks a name up itself: its own lookups could not be kept off TCP (cares_resolver.c). Its
+ * callbacks only note what came; all work is done in step. */
 #include "push_transport.h"
 
-#include <curl/curl.h>
-#include <stdio.h>
+#include <arpa/inet.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
 #include "certinfo.h"
 #include "curl_once.h"
-#include "expo_proto.h"
-#include "push_url.h"
-#include "secret_file.h"
-#include "trust.h"
+#include "push_setup.h"
 
-#define REPLY_BYTES_MAX  4096
-#define URL_BYTES_MAX    1024
-#define SECRET_BYTES_MAX 512
-#define SOCKETS_MAX      16
+#define REPLY_BYTES_MAX 4096
+#define SOCKETS_MAX     16
 
 struct watched {
     curl_socket_t fd;
     short events;
 };
 
+enum transport_state {
+    TRANSPORT_IDLE,
+    TRANSPORT_RESOLVING,
+    TRANSPORT_SENDING, /* the handle is in the multi */
+    TRANSPORT_REPLIED, /* the reply waits to be collected */
+};
+
 struct push_transport {
     const struct clock *clock;
+    const struct resolver *resolver;
+    unsigned resolver_slot;
     bool has_curl; /* curl_once is acquired */
     CURLM *multi;
     CURL *easy;
-    struct curl_slist *headers;
-    struct trust trust;
-    struct tls_facts facts; /* of the last connection; only the verdict is used */
+    struct push_setup setup;
+    enum transport_state state;
+    usec_t started_us, deadline_us;
+    struct resolution resolution;
+    char addresses[sizeof((struct push_setup *)0)->host + CAP_ADDRESSES * 64];
+    struct curl_slist addresses_list; /* one entry: `addresses` */
+    struct tls_facts facts;           /* of the last connection; only the verdict is used */
     struct certinfo certinfo;
-    char url[URL_BYTES_MAX];
     struct watched sockets[SOCKETS_MAX];
     unsigned socket_count;
     usec_t wake_us; /* when libcurl wants to be called without an event */
-    usec_t started_us;
-    bool in_flight, replied;
     struct upstream_reply reply;
-    size_t received; /* bytes of the reply body */
-    char first_line[128];
+    size_t received;      /* bytes of the reply's body */
+    char first_line[128]; /* of the reply's body */
     char error[CURL_ERROR_SIZE];
+    char refusal[192]; /* what is wrong with the receiver's certificate; "" when nothing is */
 };
+
+static void set_state(struct push_transport *transport, enum transport_state state)
+{
+    static const unsigned allowed[] = {
+        [TRANSPORT_IDLE] = 1u << TRANSPORT_RESOLVING,
+        [TRANSPORT_RESOLVING] = 1u << TRANSPORT_SENDING | 1u << TRANSPORT_REPLIED,
+        [TRANSPORT_SENDING] = 1u << TRANSPORT_REPLIED,
+        [TRANSPORT_REPLIED] = 1u << TRANSPORT_IDLE,
+    };
+    assert((allowed[transport->state] & 1u << state) != 0);
+    transport->state = state;
+}
+
+/* ---- what libcurl waits for ---- */
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *unused)
 {
@@ -81,14 +104,24 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context)
     return 0;
 }
 
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)context;
+    (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* ---- what the receiver says ---- */
+
 /* Keeps the first line for the note and stops reading after REPLY_BYTES_MAX. */
 static size_t on_body(char *bytes, size_t one, size_t count, void *context)
 {
     struct push_transport *transport = context;
     size_t have = strlen(transport->first_line);
+    bool ended = transport->received > have; /* the line is full, or its end has come */
     (void)one;
-    for (size_t i = 0; i < count && have + 1 < sizeof transport->first_line; i++) {
-        if (bytes[i] == '\n') {
+    for (size_t i = 0; !ended && i < count && have + 1 < sizeof transport->first_line; i++) {
+        if (bytes[i] == '\n' || bytes[i] == '\0') {
             break;
         }
         transport->first_line[have++] = bytes[i];
@@ -98,128 +131,80 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *context)
     return transport->received > REPLY_BYTES_MAX ? 0 : count;
 }
 
+/* A receiver is refused before anything is sent to it. Dates that no trusted clock can judge do not
+ * refuse it. The flags choose the alert it gets to see. */
+static int verify_receiver(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
+{
+    struct push_transport *transport = context;
+    struct certinfo *info = &transport->certinfo;
+    enum reason reason;
+    int result = certinfo_verify(info, certificate, depth, flags);
+    if (depth == 0 &&
+        certinfo_judge(info, &reason, transport->refusal, sizeof transport->refusal) == CERT_BAD) {
+        *flags |= info->flags != 0 ? info->flags : (uint32_t)MBEDTLS_X509_BADCERT_EXPIRED;
+    }
+    return result;
+}
+
 static CURLcode on_tls_config(CURL *easy, void *tls_config, void *context)
 {
     struct push_transport *transport = context;
+    const struct trust *trust = &transport->setup.trust;
     (void)easy;
     certinfo_init(&transport->certinfo, &transport->facts, clock_wall(transport->clock),
-                  transport->trust.verify, true);
-    trust_apply(&transport->trust, tls_config);
-    mbedtls_ssl_conf_verify(tls_config, certinfo_verify, &transport->certinfo);
+                  trust->verify, false);
+    trust_apply(trust, tls_config);
+    mbedtls_ssl_conf_verify(tls_config, verify_receiver, transport);
     return CURLE_OK;
 }
 
-static const char *push_text(const struct config *config, enum push_key key)
-{
-    return config_text(config, &config->push, key, NULL);
-}
+/* ---- life ---- */
 
-/* Basic or bearer authentication from the secret files of [push]. */
-static enum error set_credentials(struct push_transport *transport, const struct config *config,
-                                  char *why, size_t why_size)
-{
-    const char *username = push_text(config, PUSH_USERNAME);
-    const char *bearer_file = push_text(config, PUSH_BEARER_FILE);
-    const char *file = bearer_file ? bearer_file : push_text(config, PUSH_PASSWORD_FILE);
-    char secret[SECRET_BYTES_MAX];
-    if (!file) {
-        return ERROR_NONE;
-    }
-    size_t length;
-    enum error error = secret_file_read(file, secret, sizeof secret, &length, why, why_size);
-    if (error) {
-        return error;
-    }
-    if (bearer_file) {
-        curl_easy_setopt(transport->easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        curl_easy_setopt(transport->easy, CURLOPT_XOAUTH2_BEARER, secret);
-    } else {
-        curl_easy_setopt(transport->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-        curl_easy_setopt(transport->easy, CURLOPT_USERNAME, username ? username : "");
-        curl_easy_setopt(transport->easy, CURLOPT_PASSWORD, secret);
-    }
-    secret_wipe(secret, sizeof secret);
-    return ERROR_NONE;
-}
-
-static void set_options(struct push_transport *transport)
+static bool set_callbacks(struct push_transport *transport)
 {
     CURL *easy = transport->easy;
-    transport->headers = curl_slist_append(NULL, "Content-Type: " EXPO_PROTO_CONTENT_TYPE);
-    transport->headers = curl_slist_append(transport->headers, "Expect:");
-    curl_easy_setopt(easy, CURLOPT_URL, transport->url);
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transport->headers);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "picket");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transport);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transport->error);
-    curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, transport->trust.verify ? 1L : 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, transport->trust.verify ? 2L : 0L);
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_config);
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transport);
-    curl_multi_setopt(transport->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(transport->multi, CURLMOPT_SOCKETDATA, transport);
-    curl_multi_setopt(transport->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(transport->multi, CURLMOPT_TIMERDATA, transport);
-    curl_multi_setopt(transport->multi, CURLMOPT_MAXCONNECTS, 1L);
+    CURLM *multi = transport->multi;
+    return curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, transport) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transport->error) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_config) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transport) == CURLE_OK &&
+           curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, transport) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERDATA, transport) == CURLM_OK;
 }
 
-static enum error open_transport(struct push_transport *transport, const struct config *config,
-                                 char *why, size_t why_size)
+static bool make_handles(struct push_transport *transport)
 {
-    struct buffer url;
-    buffer_init(&url, transport->url, sizeof transport->url);
-    push_url(&url, push_text(config, PUSH_URL), config_site(config));
-    buffer_text(&url);
-    if (buffer_overflowed(&url)) {
-        snprintf(why, why_size, "the push url with its site is over %d bytes", URL_BYTES_MAX - 1);
-        return ERROR_RANGE;
+    transport->has_curl = curl_once_acquire() == ERROR_NONE;
+    if (!transport->has_curl) {
+        return false;
     }
-    /* Only an https receiver needs the CAs, which take time and memory to read. */
-    if (strncmp(transport->url, "https:", 6) == 0) {
-        enum error error =
-            trust_open_files(&transport->trust, config_number(config, &config->push, PUSH_VERIFY),
-                             push_text(config, PUSH_CA_FILE), push_text(config, PUSH_CERT_FILE),
-                             push_text(config, PUSH_KEY_FILE), why, why_size);
-        if (error) {
-            return error;
-        }
-    }
-    if (curl_once_acquire() != ERROR_NONE) {
-        snprintf(why, why_size, "no memory for the push transport");
-        return ERROR_EXHAUSTED;
-    }
-    transport->has_curl = true;
     transport->multi = curl_multi_init();
     transport->easy = curl_easy_init();
-    if (!transport->multi || !transport->easy) {
-        snprintf(why, why_size, "no memory for the push transport");
-        return ERROR_EXHAUSTED;
-    }
-    set_options(transport);
-    return set_credentials(transport, config, why, why_size);
+    return transport->multi && transport->easy && set_callbacks(transport);
 }
 
 struct push_transport *push_transport_new(const struct config *config, const struct clock *clock,
-                                          char *why, size_t why_size)
+                                          const struct resolver *resolver, unsigned slot,
+                                          struct config_errors *errors)
 {
     struct push_transport *transport = calloc(1, sizeof *transport);
-    if (!transport) {
-        snprintf(why, why_size, "no memory for the push transport");
+    if (transport) {
+        transport->clock = clock;
+        transport->resolver = resolver;
+        transport->resolver_slot = slot;
+        transport->wake_us = USEC_NEVER;
+        transport->addresses_list.data = transport->addresses;
+    }
+    if (!transport || !make_handles(transport)) {
+        config_error_at(config, &config->push, NULL, errors, "no memory for the push transport");
+        push_transport_free(transport);
         return NULL;
     }
-    transport->clock = clock;
-    transport->wake_us = USEC_NEVER;
-    if (open_transport(transport, config, why, why_size) != ERROR_NONE) {
+    if (!push_setup_open(&transport->setup, transport->easy, config, errors)) {
         push_transport_free(transport);
         return NULL;
     }
@@ -231,18 +216,21 @@ void push_transport_free(struct push_transport *transport)
     if (!transport) {
         return;
     }
-    if (transport->in_flight) {
+    if (transport->state == TRANSPORT_RESOLVING) {
+        transport->resolver->cancel(transport->resolver->context, transport->resolver_slot);
+    } else if (transport->state == TRANSPORT_SENDING) {
         curl_multi_remove_handle(transport->multi, transport->easy);
     }
     curl_easy_cleanup(transport->easy);
     curl_multi_cleanup(transport->multi);
-    curl_slist_free_all(transport->headers);
-    trust_close(&transport->trust);
+    push_setup_close(&transport->setup);
     if (transport->has_curl) {
         curl_once_release();
     }
     free(transport);
 }
+
+/* ---- the end of a push ---- */
 
 static enum upstream_class class_of_status(long status)
 {
@@ -255,81 +243,140 @@ static enum upstream_class class_of_status(long status)
     return status == 408 || status == 429 || status >= 500 ? UPSTREAM_BUSY : UPSTREAM_REJECTED;
 }
 
-static void note_reply(struct push_transport *transport, const char *text)
-{
-    struct buffer note;
-    buffer_init(&note, transport->reply.note, sizeof transport->reply.note);
-    buffer_append_escaped(&note, text, strlen(text));
-    buffer_text(&note);
-}
-
-static void finish(struct push_transport *transport, CURLcode code)
+static void reply_with(struct push_transport *transport, enum upstream_class class,
+                       const char *text)
 {
     struct upstream_reply *reply = &transport->reply;
+    struct buffer note;
+    reply->class = class;
+    reply->duration_us = clock_monotonic_us(transport->clock) - transport->started_us;
+    buffer_init(&note, reply->note, sizeof reply->note);
+    buffer_append_escaped(&note, text, strlen(text));
+    (void)buffer_text(&note);
+    set_state(transport, TRANSPORT_REPLIED);
+}
+
+static void end_transfer(struct push_transport *transport, CURLcode code)
+{
     long status = 0;
     curl_off_t retry_after_s = 0;
     curl_easy_getinfo(transport->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transport->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
-    *reply = (struct upstream_reply){.http_status = (int)status,
-                                     .duration_us = clock_monotonic_us(transport->clock) -
-                                                    transport->started_us};
-    /* A reply we cut off, or that stalled behind its status line, has still been given. */
-    bool cut = code == CURLE_WRITE_ERROR && transport->received > REPLY_BYTES_MAX;
-    if (code == CURLE_OK || cut) {
-        reply->class = class_of_status(status);
-        reply->retry_after_us = usec_min(retry_after_s, 366 * 24 * 3600) * USEC_PER_SEC;
-        note_reply(transport, transport->first_line);
-    } else {
-        reply->class = code == CURLE_OPERATION_TIMEDOUT ? UPSTREAM_TIMEOUT : UPSTREAM_UNREACHABLE;
-        note_reply(transport, transport->error[0] ? transport->error : curl_easy_strerror(code));
-    }
     curl_multi_remove_handle(transport->multi, transport->easy);
-    transport->in_flight = false;
-    transport->replied = true;
+    transport->wake_us = USEC_NEVER;
+    transport->reply = (struct upstream_reply){.http_status = (int)status};
+    /* A reply that we cut off was given all the same. One that the receiver broke off was not: the
+     * state is pushed again, which cannot count anything twice. */
+    if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && transport->received > REPLY_BYTES_MAX)) {
+        transport->reply.retry_after_us =
+            usec_min(usec_max(retry_after_s, 0), 366 * 24 * 3600) * USEC_PER_SEC;
+        reply_with(transport, class_of_status(status), transport->first_line);
+    } else {
+        reply_with(transport,
+                   code == CURLE_OPERATION_TIMEDOUT ? UPSTREAM_TIMEOUT : UPSTREAM_UNREACHABLE,
+                   transport->refusal[0] ? transport->refusal
+                   : transport->error[0] ? transport->error
+                                         : curl_easy_strerror(code));
+    }
 }
+
+/* ---- sending ---- */
 
 static void drive(struct push_transport *transport, curl_socket_t fd, int what)
 {
-    int running;
+    int running, left;
     curl_multi_socket_action(transport->multi, fd, what, &running);
-    int left;
     CURLMsg *message = curl_multi_info_read(transport->multi, &left);
     if (message && message->msg == CURLMSG_DONE) {
-        finish(transport, message->data.result);
+        end_transfer(transport, message->data.result);
     }
 }
+
+/* "HOST:PORT:ADDRESS,ADDRESS" for libcurl's table of names. */
+static void write_addresses(struct push_transport *transport)
+{
+    const char *host = transport->setup.host;
+    bool literal = strchr(host, ':') != NULL;
+    struct buffer text;
+    buffer_init(&text, transport->addresses, sizeof transport->addresses);
+    buffer_printf(&text, literal ? "[%s]:%u" : "%s:%u", host, transport->setup.port);
+    for (unsigned i = 0; i < transport->resolution.count; i++) {
+        const struct address *address = &transport->resolution.addresses[i];
+        int family = address->socket.any.sa_family;
+        const void *bytes = family == AF_INET ? (const void *)&address->socket.v4.sin_addr
+                                              : (const void *)&address->socket.v6.sin6_addr;
+        char digits[INET6_ADDRSTRLEN];
+        if (inet_ntop(family, bytes, digits, sizeof digits)) {
+            buffer_printf(&text, family == AF_INET ? "%c%s" : "%c[%s]", i == 0 ? ':' : ',', digits);
+        }
+    }
+    (void)buffer_text(&text);
+}
+
+/* The handle's wake sets the request off, in the next turn. */
+static void send_body(struct push_transport *transport, usec_t now_us)
+{
+    long left_ms = (long)usec_max((transport->deadline_us - now_us) / USEC_PER_MSEC, 1);
+    write_addresses(transport);
+    if (curl_easy_setopt(transport->easy, CURLOPT_TIMEOUT_MS, left_ms) != CURLE_OK ||
+        curl_easy_setopt(transport->easy, CURLOPT_CONNECTTIMEOUT_MS, left_ms) != CURLE_OK ||
+        curl_easy_setopt(transport->easy, CURLOPT_RESOLVE, &transport->addresses_list) !=
+            CURLE_OK ||
+        curl_multi_add_handle(transport->multi, transport->easy) != CURLM_OK) {
+        reply_with(transport, UPSTREAM_UNREACHABLE, "no memory for the transfer");
+        return;
+    }
+    set_state(transport, TRANSPORT_SENDING);
+}
+
+static void follow_resolution(struct push_transport *transport, usec_t now_us)
+{
+    const struct resolution *resolution = &transport->resolution;
+    if (resolution->state == RESOLVE_DONE && resolution->count > 0) {
+        send_body(transport, now_us);
+    } else if (resolution->state != RESOLVE_PENDING) {
+        reply_with(transport, UPSTREAM_UNREACHABLE, resolution->note);
+    } else if (now_us >= transport->deadline_us) {
+        transport->resolver->cancel(transport->resolver->context, transport->resolver_slot);
+        reply_with(transport, UPSTREAM_UNREACHABLE, "no answer from a name server in time");
+    }
+}
+
+/* ---- the port ---- */
 
 static bool submit(void *context, const void *body, size_t size, usec_t now_us, usec_t deadline_us)
 {
     struct push_transport *transport = context;
-    if (transport->in_flight || transport->replied) {
+    CURL *easy = transport->easy;
+    /* The size first: it tells libcurl that the bytes may hold a NUL. */
+    if (transport->state != TRANSPORT_IDLE ||
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT") != CURLE_OK) {
         return false;
     }
-    CURL *easy = transport->easy;
+    transport->reply = (struct upstream_reply){.http_status = 0};
     transport->started_us = clock_monotonic_us(transport->clock);
+    transport->deadline_us = deadline_us;
     transport->received = 0;
     transport->first_line[0] = '\0';
     transport->error[0] = '\0';
-    long left_ms = (long)usec_max((deadline_us - now_us) / USEC_PER_MSEC, 1);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, left_ms);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
-    if (curl_multi_add_handle(transport->multi, easy) != CURLM_OK) {
-        return false;
-    }
-    transport->in_flight = true;
+    transport->refusal[0] = '\0';
+    set_state(transport, TRANSPORT_RESOLVING);
+    transport->resolver->start(transport->resolver->context, transport->resolver_slot,
+                               transport->setup.host, IP_ANY, now_us, deadline_us,
+                               &transport->resolution);
     return true;
 }
 
 static bool collect(void *context, struct upstream_reply *reply)
 {
     struct push_transport *transport = context;
-    if (!transport->replied) {
+    if (transport->state != TRANSPORT_REPLIED) {
         return false;
     }
     *reply = transport->reply;
-    transport->replied = false;
+    set_state(transport, TRANSPORT_IDLE);
     return true;
 }
 
@@ -340,19 +387,32 @@ struct upstream push_transport_port(struct push_transport *transport)
 
 void push_transport_waits(struct push_transport *transport, struct waits *waits, usec_t now_us)
 {
-    for (unsigned i = 0; i < transport->socket_count; i++) {
-        waits_add(waits, transport->sockets[i].fd, transport->sockets[i].events);
+    switch (transport->state) {
+    case TRANSPORT_IDLE:
+        break;
+    case TRANSPORT_RESOLVING:
+        waits_until(waits, transport->resolution.state == RESOLVE_PENDING ? transport->deadline_us
+                                                                          : now_us);
+        break;
+    case TRANSPORT_SENDING:
+        for (unsigned i = 0; i < transport->socket_count; i++) {
+            waits_add(waits, transport->sockets[i].fd, transport->sockets[i].events);
+        }
+        waits_until(waits, transport->wake_us);
+        break;
+    case TRANSPORT_REPLIED:
+        waits_until(waits, now_us);
+        break;
     }
-    waits_until(waits, transport->replied ? now_us : transport->wake_us);
 }
 
-void push_transport_step(struct push_transport *transport, const struct waits *ready, usec_t now_us)
+static void step_sending(struct push_transport *transport, const struct waits *ready, usec_t now_us)
 {
     /* libcurl changes its sockets while it works: walk a copy. */
     struct watched sockets[SOCKETS_MAX];
     unsigned count = transport->socket_count;
     memcpy(sockets, transport->sockets, sizeof sockets);
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count && transport->state == TRANSPORT_SENDING; i++) {
         short events = waits_ready(ready, sockets[i].fd);
         if (events) {
             drive(transport, sockets[i].fd,
@@ -361,8 +421,17 @@ void push_transport_step(struct push_transport *transport, const struct waits *r
                       (events & ~(POLLIN | POLLOUT) ? CURL_CSELECT_ERR : 0));
         }
     }
-    if (now_us >= transport->wake_us) {
+    if (transport->state == TRANSPORT_SENDING && now_us >= transport->wake_us) {
         transport->wake_us = USEC_NEVER;
         drive(transport, CURL_SOCKET_TIMEOUT, 0);
+    }
+}
+
+void push_transport_step(struct push_transport *transport, const struct waits *ready, usec_t now_us)
+{
+    if (transport->state == TRANSPORT_RESOLVING) {
+        follow_resolution(transport, now_us);
+    } else if (transport->state == TRANSPORT_SENDING) {
+        step_sending(transport, ready, now_us);
     }
 }

@@ -14,12 +14,18 @@ static sigset_t handled(void)
     return set;
 }
 
+void signals_hold(void)
+{
+    sigset_t set = handled();
+    signal(SIGPIPE, SIG_IGN);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 enum error signals_open(struct signals *signals)
 {
     *signals = (struct signals){.fd = -1};
     sigset_t set = handled();
-    signal(SIGPIPE, SIG_IGN);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signals_hold();
     signals->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return signals->fd < 0 ? ERROR_EXHAUSTED : ERROR_NONE;
 }
@@ -30,9 +36,6 @@ void signals_close(struct signals *signals)
         close(signals->fd);
         signals->fd = -1;
     }
-    sigset_t set = handled();
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_DFL);
 }
 
 void signals_waits(const struct signals *signals, struct waits *waits)

@@ -1,0 +1,475 @@
+"""What the live tests share: a running agent, targets that count, receivers, real programs.
+
+Everything listens on 127.0.0.1 at a port the system chose, is ended by its pid, and is waited for
+by an event with a deadline. PICKET_BUILD names the build folder (default build/host)."""
+
+import contextlib
+import http.server
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("PICKET_BUILD", ROOT / "build" / "host"))
+PICKETD = BUILD / "bin" / "picketd"
+# Sanitized builds and valgrind are slower; so is a machine that builds something else meanwhile.
+PATIENCE = float(os.environ.get("PICKET_PATIENCE", "1"))
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def wait_until(condition, what, seconds=10.0):
+    """The first true value of condition(); fails after the deadline."""
+    deadline = time.monotonic() + seconds * PATIENCE
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds * PATIENCE:g} s in vain: {what}")
+        time.sleep(0.02)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def listens(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
+        return True
+    return False
+
+
+def fetch(url, timeout=5):
+    with OPENER.open(url, timeout=timeout) as reply:
+        return reply.read().decode()
+
+
+def picketd(*arguments, timeout=20, **options):
+    """Runs one verb to its end."""
+    return subprocess.run([PICKETD, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=timeout * PATIENCE, **options)
+
+
+def promtool(text):
+    """What `promtool check metrics` has to say; "" when it is content."""
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True,
+                          text=True, timeout=30)
+    return done.stdout + done.stderr + (f"exit {done.returncode}" if done.returncode else "")
+
+
+# ---- expositions ----
+
+SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)')
+LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
+
+
+class Series(dict):
+    """{(name, frozenset of labels): value}"""
+
+    def select(self, name, **labels):
+        return {key: value for key, value in self.items()
+                if key[0] == name and labels.items() <= dict(key[1]).items()}
+
+    def value(self, name, **labels):
+        found = self.select(name, **labels)
+        if len(found) != 1:
+            raise AssertionError(f"{name} {labels}: {len(found)} series")
+        return next(iter(found.values()))
+
+    def total(self, name, **labels):
+        return sum(self.select(name, **labels).values())
+
+
+def parse_text(text):
+    series = Series()
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            match = SAMPLE.fullmatch(line)
+            key = match.group(1), frozenset(LABEL.findall(match.group(2) or ""))
+            series[key] = float(match.group(3))
+    return series
+
+
+def varint(data, at):
+    value, shift = 0, 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, at
+
+
+def fields(data):
+    """(number, value) of one protobuf message."""
+    at = 0
+    while at < len(data):
+        tag, at = varint(data, at)
+        if tag & 7 == 0:
+            value, at = varint(data, at)
+        elif tag & 7 == 1:
+            value, at = struct.unpack_from("<d", data, at)[0], at + 8
+        elif tag & 7 == 2:
+            size, at = varint(data, at)
+            value, at = data[at:at + size], at + size
+        else:
+            raise ValueError(f"wire type of {tag}")
+        yield tag >> 3, value
+
+
+def parse_protobuf(body):
+    """Counters and gauges of a delimited MetricFamily stream (io.prometheus.client)."""
+    series, at = Series(), 0
+    while at < len(body):
+        size, at = varint(body, at)
+        family = list(fields(body[at:at + size]))
+        at += size
+        name = next(value for number, value in family if number == 1).decode()
+        for metric in (value for number, value in family if number == 4):
+            labels, value = [], None
+            for number, part in fields(metric):
+                if number == 1:
+                    pair = dict(fields(part))
+                    labels.append((pair[1].decode(), pair.get(2, b"").decode()))
+                elif number in (2, 3):
+                    value = dict(fields(part)).get(1, 0.0)
+            if value is not None:
+                series[name, frozenset(labels)] = value
+    return series
+
+
+# ---- peers ----
+
+class Target:
+    """An http target: answers 200 "fine", counts by path what it has answered. A path /status/N
+    answers N; /slow/S answers after S seconds."""
+
+    def __init__(self, port=0):
+        self.served = {}
+        self.moments = {}
+        self.lock = threading.Lock()
+        target = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                status = 200
+                if self.path.startswith("/slow/"):
+                    time.sleep(float(self.path.rsplit("/", 1)[1]))
+                elif self.path.startswith("/status/"):
+                    status = int(self.path.rsplit("/", 1)[1])
+                # Counted first: the agent must not know of an answer that we do not.
+                with target.lock:
+                    target.served[self.path] = target.served.get(self.path, 0) + 1
+                    target.moments.setdefault(self.path, []).append(time.monotonic())
+                self.send_response(status)
+                self.send_header("Content-Length", "5")
+                self.end_headers()
+                with contextlib.suppress(OSError):
+                    self.wfile.write(b"fine\n")
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 128
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass  # a client that went away
+
+        self.server = Server(("127.0.0.1", port), Handler)
+        self.port = self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+        self.thread.start()
+
+    def url(self, path="/"):
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def count(self, path=None):
+        with self.lock:
+            return sum(self.served.values()) if path is None else self.served.get(path, 0)
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class Program:
+    """A real program in the background, its output in a file."""
+
+    def __init__(self, folder, *command, port=None, **options):
+        self.output_path = pathlib.Path(folder) / f"{pathlib.Path(command[0]).name}.out"
+        with open(self.output_path, "ab") as output:
+            self.process = subprocess.Popen([*map(str, command)], stdin=subprocess.DEVNULL,
+                                            stdout=output, stderr=output, **options)
+        try:
+            if port:
+                wait_until(lambda: self.process.poll() is not None or listens(port), f"{command}")
+            if self.process.poll() is not None:
+                raise AssertionError(f"{command} ended: {self.output()}")
+        except BaseException:
+            self.close()
+            raise
+
+    def output(self):
+        return self.output_path.read_text(errors="replace")
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Pushgateway(Program):
+    def __init__(self, folder):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(folder, "prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{self.port}",
+                         "--persistence.file=", "--log.level=debug", port=self.port)
+
+    def exposition(self):
+        return fetch(self.url + "/metrics")
+
+    def ours(self):
+        """The text of our series alone, and what belongs to them."""
+        families, keep, out = [], [], []
+        for line in self.exposition().splitlines():
+            if line.startswith("# HELP "):
+                families.append([])
+            families[-1].append(line)
+        for lines in families:
+            samples = [line for line in lines if not line.startswith("#")]
+            keep = [line for line in samples if 'job="picket"' in line]
+            name = lines[0].split(" ")[2]
+            if keep and name not in ("push_time_seconds", "push_failure_time_seconds"):
+                out += [line for line in lines if line.startswith("#")] + keep
+        return "\n".join(out) + "\n"
+
+    def series(self):
+        return parse_text(self.ours())
+
+    def groups(self):
+        return json.loads(fetch(self.url + "/api/v1/metrics"))["data"]
+
+
+class Nginx(Program):
+    """`servers` is the inside of the http block; {folder} in it is the folder."""
+
+    def __init__(self, folder, servers, port):
+        self.folder = pathlib.Path(folder)
+        conf = self.folder / "nginx.conf"
+        paths = "".join(f"{kind}_temp_path {folder}/t-{kind};" for kind in
+                        ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        conf.write_text(f"daemon off; worker_processes 1; pid {folder}/nginx.pid;\n"
+                        f"error_log {folder}/nginx-error.log info;\n"
+                        "events { worker_connections 128; }\n"
+                        f"http {{ access_log {folder}/nginx-access.log; {paths}\n"
+                        f"{servers.replace('{folder}', str(folder))}\n}}\n")
+        super().__init__(folder, shutil.which("nginx") or "/usr/sbin/nginx", "-e",
+                         f"{folder}/nginx-error.log", "-p", folder, "-c", conf, port=port)
+
+
+class Certificates:
+    """An authority, and leaves it signs. NAME.pem and NAME.key in the folder."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(exist_ok=True)
+        self.authority("ca")
+
+    def openssl(self, *arguments):
+        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
+
+    def authority(self, name):
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                     "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "30",
+                     "-subj", f"/CN=Picket test {name}")
+
+    def leaf(self, name, alternative="DNS:localhost,IP:127.0.0.1", authority="ca"):
+        (self.folder / f"{name}.ext").write_text(f"subjectAltName={alternative}\n")
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                     "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.pem", "-CAkey",
+                     f"{authority}.key", "-CAcreateserial", "-days", "20", "-extfile",
+                     f"{name}.ext", "-out", f"{name}.pem")
+        (self.folder / f"{name}.key").chmod(0o600)
+
+    def path(self, name):
+        return self.folder / name
+
+
+# ---- the agent ----
+
+def ask(path, question=b"json\n", timeout=5):
+    """The exit code and the rendering a status socket answers with."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(timeout * PATIENCE)
+        client.connect(str(path))
+        client.sendall(question)
+        answer = b""
+        while part := client.recv(65536):
+            answer += part
+    code, _, rendering = answer.partition(b"\n")
+    return code.decode(), rendering.decode()
+
+
+class Agent:
+    """picketd run, with its configuration, socket and log in a folder."""
+
+    def __init__(self, folder, config, *, prefix=(), env=None, stderr=None, start=True, **options):
+        self.folder = pathlib.Path(folder)
+        self.config = self.folder / "site.conf"
+        self.socket = self.folder / "status.sock"
+        self.log_path = self.folder / "agent.log"
+        self.write(config)
+        self.command = [*map(str, prefix), PICKETD, "run", "-c", self.config, "--socket", self.socket]
+        self.env = {**os.environ, **(env or {})}
+        self.stderr = stderr
+        self.options = options
+        self.process = None
+        if start:
+            self.start()
+
+    def write(self, config):
+        self.config.write_text(config)
+
+    def spawn(self):
+        if self.stderr is not None:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.DEVNULL, stderr=self.stderr,
+                                            env=self.env, **self.options)
+            return
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env=self.env, **self.options)
+
+    def start(self):
+        self.spawn()
+        try:
+            wait_until(lambda: self.process.poll() is not None or self.answers(), "agent starts")
+        except BaseException:
+            self.close()
+            raise
+        if self.process.poll() is not None:
+            raise AssertionError(f"agent ended at once, {self.process.returncode}: {self.log()}")
+        return self
+
+    def answers(self):
+        with contextlib.suppress(OSError):
+            return ask(self.socket, b"text\n")[0] in ("0", "1")
+        return False
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def wait_log(self, pattern, seconds=10.0, times=1):
+        found = re.compile(pattern)
+        return wait_until(lambda: len(found.findall(self.log())) >= times and self.log(),
+                          f"log has {pattern!r}: {self.log()[-2000:]}", seconds)
+
+    def status(self):
+        return json.loads(ask(self.socket)[1])
+
+    def target(self, probe, instance=None):
+        for target in self.status()["targets"]:
+            if target["probe"] == probe and instance in (None, target["instance"]):
+                return target
+        raise AssertionError(f"no target {probe} {instance}")
+
+    def wait_status(self, condition, what, seconds=10.0):
+        """The first status for which condition(status) is true."""
+        last = {}
+
+        def look():
+            last["status"] = self.status()
+            return last["status"] if condition(last["status"]) else None
+
+        try:
+            return wait_until(look, what, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{json.dumps(last.get('status'))[:3000]}\n"
+                                 f"{self.log()[-2000:]}") from None
+
+    def wait_runs(self, probe, runs, seconds=10.0):
+        def enough(status):
+            return all(sum(t["results"].values()) >= runs for t in status["targets"]
+                       if t["probe"] == probe)
+        return self.wait_status(enough, f"{runs} runs of {probe}", seconds)
+
+    def memory_kib(self, field="VmRSS"):
+        text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(rf"{field}:\s+(\d+)", text).group(1))
+
+    def cpu_seconds(self):
+        text = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(text[11]) + int(text[12])) / os.sysconf("SC_CLK_TCK")
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def wait(self, seconds=20.0):
+        """The exit code."""
+        try:
+            return self.process.wait(seconds * PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {seconds:g} s: {self.log()[-2000:]}") from None
+
+    def terminate(self, seconds=20.0):
+        self.signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class LiveTest(unittest.TestCase):
+    """A temporary folder, and peers that are closed in reverse order whatever happens."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="picket-test."))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def closing(self, peer):
+        self.addCleanup(peer.close)
+        return peer
+
+    def agent(self, config, **options):
+        return self.closing(Agent(self.folder, config, **options))
+
+    def file(self, name, text, mode=0o600):
+        path = self.folder / name
+        path.write_text(text)
+        path.chmod(mode)
+        return path
+
+    def assertClean(self, agent):
+        """Nothing a sanitizer or an assertion has to say."""
+        for word in ("Sanitizer", "runtime error", "Assertion", "assert"):
+            self.assertNotIn(word, agent.log())
