@@ -6,7 +6,7 @@
  *
  * What is there when:
  * - Counters, histograms and SLO objectives of every target, enabled or not, are there from the
- *   first walk, with every value their labels can take. Failure reasons are those the kind declares.
+ *   first walk, with every value their labels can take. Failure reasons are the kind's own only.
  * - Gauges of a target are there once it has a result, and tell of the last run only: a fact that
  *   was not set, a phase that was not reached and a value that could not be read have no sample.
  *   Facts and phases a kind does not declare (kind.h) are not exported. probe_success knows only 0
@@ -51,15 +51,15 @@ struct metric_visitor {
 
 /* The agent's own numbers, beside those of its targets. */
 struct agent_numbers {
-    const char *version, *commit; /* as labels cut at METRICS_VERSION_BYTES - 1 */
+    const char *version, *commit;        /* as labels cut at METRICS_VERSION_BYTES - 1 */
     double start_timestamp_seconds;      /* 0: clock not trusted, not exported */
     double last_cycle_timestamp_seconds; /* likewise */
     bool clock_trusted;
-    usec_t loop_lag_us;   /* greatest lateness of a loop pass since the last push */
+    usec_t loop_lag_us;        /* greatest lateness of a loop pass since the last push */
     uint64_t push_attempts[8]; /* by enum upstream_class */
     double push_last_success_timestamp_seconds; /* 0: none yet */
-    usec_t push_duration_us;  /* of the last attempt; negative: none yet */
-    uint64_t push_body_bytes; /* of the last body */
+    usec_t push_duration_us;                    /* of the last attempt; negative: none yet */
+    uint64_t push_body_bytes;                   /* of the last body */
     unsigned push_failures_in_row;
     unsigned targets, runs_in_flight;
 };
@@ -67,11 +67,11 @@ struct agent_numbers {
 /* What is walked. All borrowed for the time of the walk. */
 struct metrics_view {
     const struct config *config;
-    const struct sli *slis;        /* one per target */
-    const struct result *last;     /* one per target */
-    const bool *seen;              /* last[i] is valid */
+    const struct sli *slis;            /* one per target */
+    const struct result *last;         /* one per target */
+    const bool *seen;                  /* last[i] is valid */
     const struct agent_numbers *agent; /* NULL: targets only */
-    int only_probe;                /* index of a probe; -1: all, and the agent */
+    int only_probe;                    /* index of a probe; -1: all, and the agent */
 };
 
 void metrics_walk(const struct metrics_view *view, const struct metric_visitor *visitor);

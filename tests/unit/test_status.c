@@ -262,6 +262,17 @@ static void status_cuts_long_instances_in_the_middle(void **state)
     }
 }
 
+static void status_json_escapes_what_a_target_sent(void **state)
+{
+    (void)state;
+    set_up_site();
+    fixture_certificate(&agent.last[0].tls, "\"\\\n\x01\xff");
+    result_fact_set(&agent.last[0], FACT_HTTP_SSL, DBL_MAX * 10);
+    const char *text = render(STATUS_JSON);
+    assert_non_null(strstr(text, "\"subject\":\"\\\"\\\\\\n\\u0001\xef\xbf\xbd\","));
+    assert_non_null(strstr(text, "\"probe_http_ssl\":null}"));
+}
+
 static void status_fits_any_buffer(void **state)
 {
     (void)state;
@@ -369,6 +380,7 @@ int main(void)
         cmocka_unit_test(status_rounds_rates_down),
         cmocka_unit_test(status_failing_is_true_for_a_failure_of_an_enabled_target),
         cmocka_unit_test(status_cuts_long_instances_in_the_middle),
+        cmocka_unit_test(status_json_escapes_what_a_target_sent),
         cmocka_unit_test(status_fits_any_buffer),
         cmocka_unit_test(status_json_of_a_site_is_exactly_this),
     };
