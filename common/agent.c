@@ -290,8 +290,20 @@ static usec_t step_final_push(struct agent *agent, usec_t now_us)
     return agent->stop_deadline_us;
 }
 
+/* Runs may take what is left until the deadline but for the share of the final push. */
+static void share_out_time(struct agent *agent, usec_t now_us)
+{
+    usec_t left_us = usec_max(agent->stop_deadline_us - now_us, 0);
+    bool pushes = agent->push.state != PUSH_OFF;
+    usec_t reserve_us = pushes ? usec_min(agent->push.timeout_us, left_us / 2) : 0;
+    agent->drain_until_us = agent->stop_deadline_us - reserve_us;
+}
+
 static usec_t step_draining(struct agent *agent, usec_t now_us)
 {
+    if (agent->drain_until_us == USEC_NEVER) {
+        share_out_time(agent, now_us);
+    }
     give_up_starts(agent, now_us);
     if (agent->runs_in_flight > 0 && now_us >= agent->drain_until_us) {
         give_up_runs(agent);
@@ -356,11 +368,10 @@ void agent_stop(struct agent *agent, usec_t deadline_us)
     if (agent->state == AGENT_RUNNING) {
         set_state(agent, AGENT_DRAINING);
     }
-    agent->stop_deadline_us = usec_min(agent->stop_deadline_us, deadline_us);
-    usec_t left_us = usec_max(agent->stop_deadline_us - agent->stepped_us, 0);
-    bool pushes = agent->push.state != PUSH_OFF;
-    usec_t reserve_us = pushes ? usec_min(agent->push.timeout_us, left_us / 2) : 0;
-    agent->drain_until_us = agent->stop_deadline_us - reserve_us;
+    if (deadline_us < agent->stop_deadline_us) {
+        agent->stop_deadline_us = deadline_us;
+        agent->drain_until_us = USEC_NEVER; /* shared out by the next turn, which knows the time */
+    }
 }
 
 bool agent_stopped(const struct agent *agent)

@@ -69,7 +69,7 @@ struct agent {
     uint64_t passes;
     struct buffer body;
     usec_t push_failing_since_us; /* 0: the last push was accepted, or there was none */
-    usec_t drain_until_us;        /* while stopping: runs in flight then are ended */
+    usec_t drain_until_us;        /* when runs in flight are cut off; USEC_NEVER: not decided */
     usec_t stop_deadline_us;
 };
 

@@ -366,6 +366,25 @@ static void agent_stop_without_push_only_waits_for_runs(void **state)
     assert_int_equal(world.submitted, 0);
 }
 
+/* A loop that slept for long is woken by the signal: the time before that is not part of the share.
+ */
+static void agent_stop_after_a_long_sleep_leaves_runs_their_time(void **state)
+{
+    (void)state;
+    world_begin(&world, site_text, BOOT_US, 3);
+    world.plan = plan_hang;
+    (void)world_run_until(&world, BOOT_US + 2 * USEC_PER_MINUTE, 0);
+    world.now_us += 45 * USEC_PER_SEC;
+    for (unsigned i = 0; i < world.config.target_count; i++) {
+        world.runs[i].ends_us = world.now_us + 4 * USEC_PER_SEC;
+    }
+    agent_stop(&world.agent, world.now_us + 10 * USEC_PER_SEC);
+    (void)world_run_until(&world, world.now_us + USEC_PER_MINUTE, 0);
+    assert_true(agent_stopped(&world.agent));
+    assert_int_equal(world.cancelled, 0);
+    assert_int_equal(world.agent.push.attempts[UPSTREAM_ACCEPTED], world.submitted);
+}
+
 static void agent_stop_may_be_brought_forward(void **state)
 {
     (void)state;
@@ -554,6 +573,7 @@ int main(void)
         cmocka_unit_test(agent_stop_pushes_the_last_totals_and_ends_in_time),
         cmocka_unit_test(agent_stop_counts_what_it_cuts_off_as_missed),
         cmocka_unit_test(agent_stop_without_push_only_waits_for_runs),
+        cmocka_unit_test(agent_stop_after_a_long_sleep_leaves_runs_their_time),
         cmocka_unit_test(agent_stop_may_be_brought_forward),
         cmocka_unit_test(agent_holds_back_what_depends_on_a_failing_probe),
         cmocka_unit_test(agent_runs_a_child_whose_parent_told_nothing_yet),
