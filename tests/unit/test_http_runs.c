@@ -18,6 +18,7 @@
 
 #include "probe_harness.h"
 #include "registry.h"
+#include "tls_peer.h"
 
 enum { RUNS = 10000, WARM_UP = 204 /* ends on the target the last run ends on */ };
 
@@ -219,6 +220,55 @@ static void a_silent_peer_delays_nobody(void **state)
     close(silent);
 }
 
+/* One run over TLS against a server in this thread that answers, and never says goodbye. Returns
+ * how many descriptors are open when the result is there. */
+static unsigned run_over_tls(struct harness *harness, int listener, struct made *made)
+{
+    static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    unsigned char request[1024];
+    struct tls_peer peer;
+    struct result result = {.outcome = OUTCOME_UNKNOWN};
+    unsigned turns = 0, open;
+    harness_start(harness, 0);
+    harness_turn(harness, USEC_PER_MSEC);
+    int fd = accept(listener, NULL, NULL);
+    tls_peer_start(&peer, fd, made, MBEDTLS_SSL_VERSION_TLS1_3, NULL);
+    while (turns++ < 1000 && !tls_peer_step(&peer))
+        harness_turn(harness, USEC_PER_MSEC);
+    while (turns++ < 1000 && mbedtls_ssl_read(&peer.ssl, request, sizeof request) <= 0)
+        harness_turn(harness, USEC_PER_MSEC);
+    assert_int_equal(mbedtls_ssl_write(&peer.ssl, (const unsigned char *)text, sizeof text - 1),
+                     sizeof text - 1);
+    assert_int_equal(harness_collect(harness, &result), ERROR_NONE);
+    if (result.outcome != OUTCOME_SUCCESS)
+        fail_msg("%s: %s", reason_name(result.reason), result.note);
+    open = harness_open_descriptors();
+    tls_peer_end(&peer);
+    close(fd);
+    return open;
+}
+
+static void a_tls_connection_is_closed_with_its_run(void **state)
+{
+    struct made made;
+    uint16_t port;
+    char text[256];
+    int listener = open_listener(&port);
+    (void)state;
+    assert_int_equal(psa_crypto_init(), PSA_SUCCESS);
+    made_new(&made, &(struct made_plan){.subject = NULL}, NULL, NULL);
+    snprintf(text, sizeof text, "[http a]\nurl = https://127.0.0.1:%u/\nverify = off\n", port);
+    struct harness *harness = harness_new_with_slots(text, kinds, 1, 1);
+    assert_non_null(harness->runner);
+    (void)run_over_tls(harness, listener, &made);
+    unsigned idle = harness_open_descriptors();
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(run_over_tls(harness, listener, &made), idle + 1); /* the server's */
+    harness_free(harness);
+    made_free(&made);
+    close(listener);
+}
+
 static void without_descriptors_the_result_is_unknown(void **state)
 {
     struct harness *harness = harness_of("[http a]\nurl = http://127.0.0.1:%u/\n", 1);
@@ -287,6 +337,7 @@ int main(void)
         cmocka_unit_test(nothing_is_left_when_all_targets_are_closed),
         cmocka_unit_test(targets_that_share_a_slot_share_nothing_else),
         cmocka_unit_test(a_silent_peer_delays_nobody),
+        cmocka_unit_test(a_tls_connection_is_closed_with_its_run),
         cmocka_unit_test(without_descriptors_the_result_is_unknown),
         cmocka_unit_test(mistakes_are_reported_with_their_line),
     };
