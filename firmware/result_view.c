@@ -4,6 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "json.h"
+#include "result_json.h"
+
 #define BAR_COLUMNS 40
 
 static double milliseconds(usec_t duration_us)
@@ -146,114 +149,18 @@ void result_view_text(const struct config *config, const struct result *result,
     append_values(config, result, out);
 }
 
-static void json_member(struct buffer *out, const char *name, const char *text)
-{
-    buffer_printf(out, ",\"%s\":", name);
-    if (text[0]) {
-        buffer_append_json_string(out, text);
-    } else {
-        buffer_append_string(out, "null");
-    }
-}
-
-static void json_phases(const struct result *result, struct buffer *out)
-{
-    const char *separator = "";
-    buffer_append_string(out, ",\"phases\":{");
-    for (int phase = 0; phase < PHASE_COUNT; phase++) {
-        if (result->phases_reached & PHASE_BIT(phase)) {
-            buffer_printf(out, "%s\"%s\":", separator, phase_name((enum phase)phase));
-            buffer_append_number(out, (double)result->phase_us[phase] / 1e6);
-            separator = ",";
-        }
-    }
-    buffer_append_byte(out, '}');
-}
-
-static void json_facts(const struct result *result, struct buffer *out)
-{
-    const char *separator = "";
-    buffer_append_string(out, ",\"facts\":{");
-    for (int fact = 0; fact < FACT_COUNT; fact++) {
-        if (result->facts_set & FACT_BIT(fact)) {
-            buffer_printf(out, "%s\"%s\":", separator, fact_name((enum fact)fact));
-            buffer_append_number(out, result->facts[fact]);
-            separator = ",";
-        }
-    }
-    buffer_append_byte(out, '}');
-}
-
-static void json_values(const struct config *config, const struct result *result,
-                        struct buffer *out)
-{
-    const struct config_probe *probe = config_target_probe(config, result->target);
-    buffer_append_string(out, ",\"values\":[");
-    for (unsigned i = 0; i < result->value_count; i++) {
-        const struct value_reading *value = &result->values[i];
-        char name[CAP_NAME_BYTES];
-        value_name(probe, config, i, name, sizeof name);
-        buffer_append_string(out, i ? ",{\"name\":" : "{\"name\":");
-        buffer_append_json_string(out, name);
-        buffer_printf(out, ",\"available\":%s,\"value\":", value->available ? "true" : "false");
-        if (!value->available) {
-            buffer_append_string(out, "null");
-        } else if (value->text[0]) {
-            buffer_append_json_string(out, value->text);
-        } else {
-            buffer_append_number(out, value->number);
-        }
-        buffer_append_byte(out, '}');
-    }
-    buffer_append_byte(out, ']');
-}
-
-static void json_date(struct buffer *out, const char *name, int64_t seconds)
-{
-    if (seconds) {
-        buffer_printf(out, ",\"%s\":%lld", name, (long long)seconds);
-    } else {
-        buffer_printf(out, ",\"%s\":null", name);
-    }
-}
-
-static void json_tls(const struct tls_facts *tls, struct buffer *out)
-{
-    if (!tls->certificate && !tls->version[0]) {
-        buffer_append_string(out, ",\"tls\":null");
-        return;
-    }
-    buffer_printf(out, ",\"tls\":{\"certificate\":%s", tls->certificate ? "true" : "false");
-    json_member(out, "version", tls->version);
-    json_member(out, "cipher", tls->cipher);
-    json_member(out, "subject", tls->subject);
-    json_member(out, "issuer", tls->issuer);
-    json_member(out, "subject_alternative", tls->subject_alternative);
-    json_member(out, "serial", tls->serial);
-    json_member(out, "fingerprint_sha256", tls->fingerprint_sha256);
-    json_date(out, "leaf_not_before", tls->leaf_not_before);
-    json_date(out, "leaf_not_after", tls->leaf_not_after);
-    json_date(out, "sent_not_after", tls->sent_not_after);
-    json_date(out, "verified_not_after", tls->verified_not_after);
-    buffer_append_byte(out, '}');
-}
-
 void result_view_json(const struct config *config, const struct result *result, struct buffer *out)
 {
     const struct config_probe *probe = config_target_probe(config, result->target);
     buffer_append_string(out, "{\"probe\":");
     buffer_append_json_string(out, config_probe_name(config, probe));
-    json_member(out, "kind", probe->section.kind->name);
-    json_member(out, "instance", config_instance(config, result->target));
-    json_member(out, "outcome", outcome_name(result->outcome));
-    json_member(out, "reason", reason_name(result->reason));
-    json_member(out, "phase", phase_name(result->phase));
-    json_member(out, "note", result->note);
-    buffer_append_string(out, ",\"duration_seconds\":");
-    buffer_append_number(out, (double)result->duration_us / 1e6);
-    json_phases(result, out);
-    json_facts(result, out);
-    json_values(config, result, out);
-    json_tls(&result->tls, out);
+    json_text(out, "kind", probe->section.kind->name);
+    json_text(out, "instance", config_instance(config, result->target));
+    json_text(out, "outcome", outcome_name(result->outcome));
+    json_text(out, "reason", reason_name(result->reason));
+    json_text(out, "phase", phase_name(result->phase));
+    json_text(out, "note", result->note);
+    json_seconds(out, "duration_seconds", result->duration_us);
+    result_json_details(out, config, result->target, result);
     buffer_append_string(out, "}\n");
 }
