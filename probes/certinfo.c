@@ -30,6 +30,12 @@ static void forget_chain(struct certinfo *info)
     info->length = 0;
 }
 
+void certinfo_give_up(struct certinfo *info)
+{
+    forget_chain(info);
+    info->seen = info->refused = info->too_deep = true;
+}
+
 static void add_dates(struct certinfo *info, const mbedtls_x509_crt *certificate)
 {
     int64_t not_before = certtext_unix(&certificate->valid_from);
@@ -235,7 +241,7 @@ static void explain_untrusted(const struct certinfo *info, char *why, size_t why
 {
     const char *cause = "certificate was not accepted";
     if (info->too_deep) {
-        cause = "more intermediate CAs than are followed (8)";
+        cause = "more intermediate CAs, or costlier ones, than are followed";
     } else if ((info->flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) {
         if (info->self_signed) {
             cause = "self-signed certificate that is no trusted CA";

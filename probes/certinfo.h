@@ -13,22 +13,22 @@
 #include "result.h"
 
 struct certinfo {
-    struct tls_facts *facts;   /* written */
-    struct wall_time wall;     /* the moment dates are judged by */
-    bool verify;               /* false: facts only, everything passes */
-    bool stop_on_bad;          /* true: a chain that is not good, or whose dates cannot be judged,
-                                * ends the handshake (nothing is sent to a peer that is not
-                                * trusted); false: it goes on and is judged after */
-    const char *address;       /* an address literal the leaf must be for, when mbedTLS was given
-                                * no name to check; NULL: none. Borrowed. */
+    struct tls_facts *facts; /* written */
+    struct wall_time wall;   /* the moment dates are judged by */
+    bool verify;             /* false: facts only, everything passes */
+    bool stop_on_bad;        /* true: a chain that is not good, or whose dates cannot be judged,
+                              * ends the handshake (nothing is sent to a peer that is not
+                              * trusted); false: it goes on and is judged after */
+    const char *address;     /* an address literal the leaf must be for, when mbedTLS was given
+                              * no name to check; NULL: none. Borrowed. */
     /* What was found, of the newest chain. */
-    uint32_t flags;            /* MBEDTLS_X509_BADCERT_… of all certificates, dates excluded */
+    uint32_t flags; /* MBEDTLS_X509_BADCERT_… of all certificates, dates excluded */
     bool expired, not_yet_valid;
-    bool seen;                 /* a whole chain went by */
-    bool refused;              /* it was the chain that ended the handshake */
-    bool too_deep;             /* mbedTLS gave up: more intermediates than it follows */
-    bool self_signed;          /* the chain is one certificate, issued by itself */
-    unsigned length;           /* certificates in the chain that was built */
+    bool seen;                     /* a whole chain went by */
+    bool refused;                  /* it was the chain that ended the handshake */
+    bool too_deep;                 /* not followed: too many intermediates, or chain_guard.h */
+    bool self_signed;              /* the chain is one certificate, issued by itself */
+    unsigned length;               /* certificates in the chain that was built */
     int64_t not_before, not_after; /* the latest and the earliest of that chain */
 };
 
@@ -38,6 +38,8 @@ void certinfo_init(struct certinfo *info, struct tls_facts *facts, struct wall_t
  * to the leaf. One certinfo may see several handshakes (redirects): the newest counts. A resumed
  * session shows no certificate and calls nothing: switch resumption off. */
 int certinfo_verify(void *info, mbedtls_x509_crt *certificate, int depth, uint32_t *flags);
+/* The chain was not followed to its end (chain_guard.h): a certificate nobody vouches for. */
+void certinfo_give_up(struct certinfo *info);
 /* Judges the dates of every certificate of a chain that was not built by mbedTLS (a local file). */
 void certinfo_dates(struct certinfo *info, const mbedtls_x509_crt *chain);
 /* Version and cipher after a completed handshake; and the certificate, should no callback have

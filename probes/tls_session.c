@@ -180,8 +180,8 @@ static void explain(const struct tls_session *session, int result, char *why, si
     int code = high_level(result);
     const char *text = mbedtls_high_level_strerr(result);
     if (session->info.too_deep) {
-        snprintf(why, why_size, "server's chain has more intermediate CAs than are followed (%d)",
-                 MBEDTLS_X509_MAX_INTERMEDIATE_CA);
+        snprintf(why, why_size,
+                 "server's chain has more intermediate CAs, or costlier ones, than are followed");
     } else if (session->info.refused) {
         snprintf(why, why_size, "certificate refused");
     } else if (session->ended) {
@@ -199,7 +199,6 @@ static void explain(const struct tls_session *session, int result, char *why, si
     }
 }
 
-/* A chain that mbedTLS does not follow to its end is a certificate nobody vouches for. */
 static void note_failure(struct tls_session *session, int result)
 {
     struct certinfo *info = &session->info;
@@ -207,9 +206,7 @@ static void note_failure(struct tls_session *session, int result)
     session->exhausted = code == MBEDTLS_ERR_SSL_ALLOC_FAILED ||
                          code == MBEDTLS_ERR_X509_ALLOC_FAILED ||
                          result == PSA_ERROR_INSUFFICIENT_MEMORY;
-    if (code == MBEDTLS_ERR_X509_FATAL_ERROR) {
-        info->seen = info->refused = info->too_deep = true;
-    } else if (info->verify && result == MBEDTLS_ERR_SSL_BAD_CERTIFICATE) {
+    if (info->verify && result == MBEDTLS_ERR_SSL_BAD_CERTIFICATE) {
         info->refused = true;
     }
 }

@@ -3,7 +3,7 @@
  *
  * No call reads more than TLS_SLICE_BYTES from the socket, so a peer that sends without end (empty
  * records, tickets) costs its own run time and nobody else's.
- * Memory: mbedTLS takes about 36 KiB per session from the heap, and what the peer's chain needs;
+ * Memory: mbedTLS takes about 56 KiB of heap per session at its peak, more with a long chain;
  * all of it is back after tls_session_end(). Thread rule: the loop's thread. */
 #ifndef PICKET_TLS_SESSION_H
 #define PICKET_TLS_SESSION_H

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "chain_guard.h"
 #include "tls_peer.h"
 #include "tls_session.h"
 
@@ -229,7 +230,39 @@ static void verify_off_takes_any_certificate_and_tells_its_facts(void **state)
     close_pair(&pair);
 }
 
-/* mbedTLS follows eight intermediates and calls no callback when there are more. */
+/* mbedTLS follows eight intermediates, and tries every certificate sent whose name fits: for
+ * thirty-five expired ones of one name on a slow curve that took twelve seconds in one call. */
+static void a_chain_that_costs_too_much_is_untrusted_at_once(void **state)
+{
+    struct made maze, wall;
+    struct pair pair;
+    (void)state;
+    made_new(&maze, &(struct made_plan){.subject = "CN=a", .dns = {"lab.example"}}, NULL, NULL);
+    for (unsigned i = 0; i < 35; i++) {
+        made_new(&wall,
+                 &(struct made_plan){.subject = i & 1 ? "CN=a" : "CN=A",
+                                     .authority = true,
+                                     .until = "20210101000000"},
+                 NULL, NULL);
+        made_send(&maze, &wall);
+        made_free(&wall);
+    }
+    for (unsigned tls13 = 0; tls13 < 2; tls13++) {
+        open_pair(&pair, &(struct plan){.server = &maze,
+                                        .version = tls13 ? MBEDTLS_SSL_VERSION_TLS1_3
+                                                         : MBEDTLS_SSL_VERSION_TLS1_2,
+                                        .host = "lab.example"});
+        shake(&pair);
+        assert_int_equal(pair.state, TLS_FAILED);
+        assert_int_equal(reason_of(&pair), REASON_CERT_UNTRUSTED);
+        assert_string_equal(pair.facts.subject, "CN=a");
+        assert_true(chain_guard_accepts(&leaf.certificate));
+        assert_false(chain_guard_accepts(&maze.certificate));
+        close_pair(&pair);
+    }
+    made_free(&maze);
+}
+
 static void a_chain_that_is_too_deep_is_untrusted(void **state)
 {
     struct pair pair;
@@ -241,6 +274,7 @@ static void a_chain_that_is_too_deep_is_untrusted(void **state)
     assert_int_equal(pair.state, TLS_FAILED);
     assert_int_equal(reason_of(&pair), REASON_CERT_UNTRUSTED);
     assert_non_null(strstr(pair.why, "intermediate"));
+    assert_string_equal(pair.facts.subject, "CN=lab.example"); /* even so */
     close_pair(&pair);
 }
 
@@ -479,6 +513,7 @@ int main(void)
         cmocka_unit_test(server_name_wins_over_the_host),
         cmocka_unit_test(a_bad_certificate_is_refused_or_reported),
         cmocka_unit_test(verify_off_takes_any_certificate_and_tells_its_facts),
+        cmocka_unit_test(a_chain_that_costs_too_much_is_untrusted_at_once),
         cmocka_unit_test(a_chain_that_is_too_deep_is_untrusted),
         cmocka_unit_test(a_client_certificate_is_shown_when_asked_for),
         cmocka_unit_test(the_end_of_the_stream_is_no_fault_of_tls),
