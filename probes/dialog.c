@@ -50,13 +50,15 @@ static void see(struct dialog *dialog, const uint8_t *bytes, size_t count)
     dialog->seen_count += kept;
 }
 
-/* A step holds: what the next one reads begins at `taken`. */
+/* A step holds: what the next one reads begins at `taken`. What is of interest behind a send is the
+ * answer to it. */
 static void advance(struct dialog *dialog)
 {
+    bool sent = dialog->script->steps[dialog->step].op == DIALOG_SEND;
+    size_t from = dialog->begin + dialog->taken;
     dialog->step++;
     dialog->seen_count = 0;
-    size_t from = dialog->begin + dialog->taken;
-    see(dialog, dialog->input + from, dialog->used - from);
+    see(dialog, dialog->input + from, sent ? 0 : dialog->used - from);
 }
 
 struct line {
@@ -422,15 +424,28 @@ void dialog_sent(struct dialog *dialog, size_t count)
     }
 }
 
-void dialog_explain(const struct dialog *dialog, struct buffer *out)
+/* A step as written: a backslash in it is not doubled as one of a peer's would be. */
+static void explain_step(const struct dialog_step *step, struct buffer *out)
 {
     static const size_t text_max = 60;
+    for (size_t i = 0; i < step->text_length && i < text_max; i++) {
+        if (step->text[i] == '\\') {
+            buffer_append_byte(out, '\\');
+        } else {
+            buffer_append_escaped(out, step->text + i, 1);
+        }
+    }
+    if (step->text_length > text_max) {
+        buffer_append_string(out, "...");
+    }
+}
+
+void dialog_explain(const struct dialog *dialog, struct buffer *out)
+{
     if (dialog->step < dialog->script->count) {
-        const struct dialog_step *step = &dialog->script->steps[dialog->step];
         buffer_printf(out, "step %u (", dialog->step + 1);
-        buffer_append_escaped(out, step->text,
-                              step->text_length < text_max ? step->text_length : text_max);
-        buffer_append_string(out, step->text_length > text_max ? "...): " : "): ");
+        explain_step(&dialog->script->steps[dialog->step], out);
+        buffer_append_string(out, "): ");
     }
     buffer_append_string(out, dialog->why != NULL ? dialog->why : "still waiting");
     size_t from = 0; /* behind what is left of the end of a line that matched */

@@ -783,13 +783,16 @@ static void dialog_explains_itself_without_secrets(void **state)
          "step 2 (expect /^250/): the peer closed the connection; received \"500 no\\r\\n\""},
         {{"expect_bytes \"\\x05\""},
          "",
-         "step 1 (expect_bytes \"\\\\x05\"): the peer closed the connection; nothing was received"},
+         "step 1 (expect_bytes \"\\x05\"): the peer closed the connection; nothing was received"},
         {{"reject /^5/", "expect /^2/"},
          "\x1b[2J\n5\n",
          "step 1 (reject /^5/): matched; received \"\\x1b[2J\\n5\\n\""},
+        {{"expect /^2/", "expect /x/"},
+         "1\n2 b\n3\n",
+         "step 2 (expect /x/): the peer closed the connection; received \" b\\n3\\n\""},
         {{"expect /^2/", "send \"a\"", "expect /x/"},
          "1\n2\n3\n",
-         "step 3 (expect /x/): the peer closed the connection; received \"3\\n\""},
+         "step 3 (expect /x/): the peer closed the connection; nothing was received"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
