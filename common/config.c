@@ -161,7 +161,8 @@ static const struct setting *effective(const struct config *config,
 {
     const struct setting *setting = config_setting(config, section, key, 0);
 
-    if (setting == NULL && section->kind != NULL && key < PROBE_KEY_COUNT) {
+    /* [defaults] has no key of a kind, so it answers for the common ones only. */
+    if (setting == NULL && section->kind != NULL) {
         setting = config_setting(config, &config->defaults, key, 0);
     }
     return setting;

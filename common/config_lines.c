@@ -138,7 +138,6 @@ static char *read_line(char *out, int size, void *context)
     if (memchr(line, '\0', length) != NULL) {
         config_error(lines->errors, lines->file, lines->line,
                      "the file is not text: a NUL byte; the rest is not read");
-        lines->at = lines->size;
         return NULL;
     }
     if (length > 0 && line[length - 1] == '\r') {

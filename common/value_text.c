@@ -83,7 +83,7 @@ static enum error unquote(const char *text, size_t length, char *out, size_t *ou
             return ERROR_INVALID;
         }
         if (byte == '\\') {
-            byte = read_escape(text, length - 1, &at);
+            byte = read_escape(text, length, &at);
         }
         if (byte < 0) {
             return ERROR_INVALID;

@@ -88,7 +88,7 @@ static void config_keeps_semicolons_of_urls(void **state)
 {
     (void)state;
     load_good("[web a]\nurl = https://h/p;v=1?a;b#c ; the rest\nurl = http://h/a@b:c\n"
-              "url = [::1]:80\n");
+              "url = [::1]:80\nurl = https://h:80/a@b\n");
     assert_string_equal(config_instance(&config, 0), "https://h/p;v=1?a;b#c");
     assert_string_equal(config_instance(&config, 1), "http://h/a@b:c");
     assert_string_equal(config_instance(&config, 2), "[::1]:80");

@@ -122,6 +122,7 @@ static void config_refuses_unknown_repeated_and_secret_keys(void **state)
         {"password = geheim\n",
          "1: 'password': a secret is never written in the file: use password_file = PATH\n"},
         {WEB "pasword = geheim\n", "3: unknown key 'pasword' in [web a]\n"},
+        {WEB "a\tb = y\n", "3: unknown key 'a b' in [web a]\n"},
         {WEB "URL = y\n", "3: unknown key 'URL' in [web a]\n"},
     };
     (void)state;
@@ -166,6 +167,8 @@ static void config_refuses_values_and_says_what_would_be_right(void **state)
         {WEB "header = \"X: a\\r\\nY: b\"\n",
          "3: 'header': control characters and bytes that are not UTF-8 are not allowed\n"},
         {WEB "header = \"\\xff\"\n",
+         "3: 'header': control characters and bytes that are not UTF-8 are not allowed\n"},
+        {WEB "header = \"\\x7f\"\n",
          "3: 'header': control characters and bytes that are not UTF-8 are not allowed\n"},
         {WEB "header = \"\\0\"\n",
          "3: 'header': control characters and bytes that are not UTF-8 are not allowed\n"},
@@ -486,6 +489,20 @@ static void config_refuses_what_is_too_long(void **state)
     }
 }
 
+static void config_cuts_what_it_quotes_between_characters(void **state)
+{
+    char text[256] = WEB "ip = x", *cut;
+
+    (void)state;
+    for (unsigned i = 0; i < 40; i++) {
+        strcat(text, "\xc3\xa4");
+    }
+    assert_false(load(text));
+    cut = strstr(reported, "' is not one of");
+    assert_non_null(cut);
+    assert_int_equal(cut - strchr(reported, 'x'), 59);
+}
+
 static void config_stops_at_a_nul_byte(void **state)
 {
     static const char text[] = "[agent]\nsite = a\0b\nrubbish\n";
@@ -535,6 +552,7 @@ static void config_reports_each_full_capacity_once(void **state)
     for (unsigned i = 0; i < CAP_SETTINGS + 3; i++) {
         used += (size_t)snprintf(text + used, sizeof(text) - used, "header = x\n");
     }
+    (void)snprintf(text + used, sizeof(text) - used, "[bus b]\naddress = x\nunit = 1\n");
     assert_false(load(text));
     assert_string_equal(reported, "4098: more than 4096 settings; the rest is not read\n");
     used = (size_t)snprintf(text, sizeof(text), WEB);
@@ -595,6 +613,7 @@ int main(void)
         cmocka_unit_test(config_reports_every_mistake_once_and_in_one_pass),
         cmocka_unit_test(config_asks_the_kind_to_check_its_section),
         cmocka_unit_test(config_refuses_what_is_too_long),
+        cmocka_unit_test(config_cuts_what_it_quotes_between_characters),
         cmocka_unit_test(config_stops_at_a_nul_byte),
         cmocka_unit_test(config_names_the_other_file_of_a_clash),
         cmocka_unit_test(config_reports_each_full_capacity_once),
