@@ -148,11 +148,11 @@ static void take_line(struct starttls *dialog)
     char line[STARTTLS_LINE_BYTES + 1];
     size_t length = dialog->held;
     memcpy(line, dialog->line, length);
-    if (length == dialog->line_length && length > 0 && line[length - 1] == '\r') {
+    if (length > 0 && line[length - 1] == '\r') {
         length--;
     }
     line[length] = '\0';
-    dialog->held = dialog->line_length = 0;
+    dialog->held = 0;
     switch (dialog->protocol) {
     case STARTTLS_SMTP:
         take_smtp_line(dialog, line);
@@ -180,7 +180,6 @@ static void take_line_byte(struct starttls *dialog, char byte)
     if (dialog->held < sizeof(dialog->line)) {
         dialog->line[dialog->held++] = byte == '\0' ? '?' : byte;
     }
-    dialog->line_length++;
 }
 
 static void take_postgres_byte(struct starttls *dialog, uint8_t byte)

@@ -45,7 +45,6 @@ struct starttls {
     char out[64];
     unsigned reply_code; /* of a reply of several lines that has begun; 0: none */
     size_t held;         /* bytes in `line` (its beginning) or `message` (all) */
-    size_t line_length;
     union {
         char line[STARTTLS_LINE_BYTES];
         uint8_t message[STARTTLS_MESSAGE_BYTES];

@@ -228,6 +228,7 @@ class TlsTest(unittest.TestCase):
             ("untrusted", [], [], "localhost", "cert_untrusted"),
             ("missing", [], [], "localhost", "cert_untrusted"),
             ("clientonly", [], [], "localhost", "cert_untrusted"),
+            ("agreeonly", ["-tls1_3"], [], "localhost", "cert_untrusted"),
             ("sha1", WEAK, [], "localhost", "cert_untrusted"),
             ("short", WEAK, [], "localhost", "cert_untrusted"),
             ("wrongname", [], [], "localhost", "cert_name"),

@@ -30,6 +30,7 @@ struct made_plan {
     bool authority;
     const char *dns[MADE_NAMES_MAX]; /* alternative names */
     unsigned char address[4];        /* an alternative name when not all zero */
+    bool wide_address;               /* with twelve zero bytes behind it, as one of IPv6 */
     bool for_clients;                /* extended key usage clientAuth instead of serverAuth */
     mbedtls_md_type_t hash;          /* 0: SHA-256 */
 };
@@ -43,6 +44,7 @@ static inline void made_check(bool good)
 
 static inline void made_names(mbedtls_x509write_cert *writer, const struct made_plan *plan)
 {
+    unsigned char wide[16] = {0};
     static const unsigned char no_address[4];
     mbedtls_x509_san_list list[MADE_NAMES_MAX + 1];
     unsigned count = 0;
@@ -56,8 +58,9 @@ static inline void made_names(mbedtls_x509write_cert *writer, const struct made_
     if (memcmp(plan->address, no_address, 4) != 0) {
         mbedtls_x509_subject_alternative_name *name = &list[count++].node;
         name->type = MBEDTLS_X509_SAN_IP_ADDRESS;
-        name->san.unstructured_name.p = (unsigned char *)plan->address;
-        name->san.unstructured_name.len = 4;
+        memcpy(wide, plan->address, 4);
+        name->san.unstructured_name.p = wide;
+        name->san.unstructured_name.len = plan->wide_address ? 16 : 4;
     }
     /* mbedTLS writes the list from its end. */
     for (unsigned i = 1; i < count; i++) {

@@ -495,6 +495,8 @@ static void a_local_file_is_judged_by_its_dates_and_pins(void **state)
          .keys = "file = @/stranger.pem\n" CA,
          .outcome = OUTCOME_FAILURE,
          .reason = REASON_CERT_UNTRUSTED},
+        {.what = "an expired one behind it that nobody needs",
+         .keys = "file = @/chain.pem\nmin_days = 14\n" CA},
         {.what = "with CA", .keys = "file = @/leaf.pem\n" CA},
         {.what = "with name",
          .keys = "file = @/leaf.pem\nserver_name = x\n" CA,

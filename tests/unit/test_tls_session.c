@@ -237,13 +237,15 @@ static void a_chain_that_costs_too_much_is_untrusted_at_once(void **state)
     struct made maze, wall;
     struct pair pair;
     (void)state;
-    made_new(&maze, &(struct made_plan){.subject = "CN=a", .dns = {"lab.example"}}, NULL, NULL);
-    for (unsigned i = 0; i < 35; i++) {
+    made_new(&wall, &(struct made_plan){.subject = "CN=a", .authority = true}, &root, "CN=Root");
+    made_new(&maze, &(struct made_plan){.dns = {"lab.example"}}, &wall, "CN=a");
+    made_free(&wall);
+    for (unsigned i = 0; i < 30; i++) {
         made_new(&wall,
                  &(struct made_plan){.subject = i & 1 ? "CN=a" : "CN=A",
                                      .authority = true,
                                      .until = "20210101000000"},
-                 NULL, NULL);
+                 &root, "CN=Root");
         made_send(&maze, &wall);
         made_free(&wall);
     }
@@ -255,7 +257,7 @@ static void a_chain_that_costs_too_much_is_untrusted_at_once(void **state)
         shake(&pair);
         assert_int_equal(pair.state, TLS_FAILED);
         assert_int_equal(reason_of(&pair), REASON_CERT_UNTRUSTED);
-        assert_string_equal(pair.facts.subject, "CN=a");
+        assert_string_equal(pair.facts.issuer, "CN=a");
         assert_true(chain_guard_accepts(&leaf.certificate));
         assert_false(chain_guard_accepts(&maze.certificate));
         close_pair(&pair);
@@ -336,6 +338,31 @@ static void the_end_of_the_stream_is_no_fault_of_tls(void **state)
         }
         close_pair(&pair);
     }
+}
+
+/* The alert cannot be sent any more, but it was the certificate. */
+static void a_refused_certificate_is_the_cause_though_the_peer_left(void **state)
+{
+    struct pair pair;
+    (void)state;
+    open_pair(&pair, &(struct plan){.server = &expired,
+                                    .version = MBEDTLS_SSL_VERSION_TLS1_2,
+                                    .host = "lab.example",
+                                    .stop_on_bad = true});
+    while (step(&pair) && pair.state != TLS_WAIT) {
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        (void)tls_peer_step(&pair.peer); /* its whole flight */
+    }
+    close(pair.ends[1]);
+    pair.ends[1] = -1;
+    while (step(&pair)) {
+    }
+    assert_int_equal(pair.state, TLS_FAILED);
+    assert_true(pair.session.ended);
+    assert_false(pair.reset);
+    assert_int_equal(reason_of(&pair), REASON_CERT_EXPIRED);
+    close_pair(&pair);
 }
 
 static void an_answer_that_is_not_tls_is_called_that(void **state)
@@ -517,6 +544,7 @@ int main(void)
         cmocka_unit_test(a_chain_that_is_too_deep_is_untrusted),
         cmocka_unit_test(a_client_certificate_is_shown_when_asked_for),
         cmocka_unit_test(the_end_of_the_stream_is_no_fault_of_tls),
+        cmocka_unit_test(a_refused_certificate_is_the_cause_though_the_peer_left),
         cmocka_unit_test(an_answer_that_is_not_tls_is_called_that),
         cmocka_unit_test(every_alert_is_named),
         cmocka_unit_test(a_dripping_server_is_waited_for),
