@@ -345,6 +345,7 @@ static void close_target(void *prepared)
 const struct probe_ops http_probe = {
     .kind = {.name = "http",
              .help = "asks a web address and judges the answer",
+             .phases_help = "Duration of http request by phase, summed over all redirects",
              .keys = http_keys,
              .key_count = HTTP_KEY_COUNT,
              .reasons = TRANSPORT_REASONS | TLS_REASONS | ANSWER_REASONS,
