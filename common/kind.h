@@ -20,7 +20,7 @@ enum setting_type {
     SETTING_CHOICE,   /* one of `choices`         -> number, the index in it */
     SETTING_TEXT,     /* bare or quoted, C escapes -> text: not empty, UTF-8, no control bytes,
                        * unless KEY_BINARY */
-    SETTING_PATTERN,  /* /…/ or /…/i              -> text without slashes, number = PATTERN_CASELESS */
+    SETTING_PATTERN,  /* /…/ or /…/i -> text without slashes, number PATTERN_CASELESS or 0 */
     SETTING_RAW,      /* as written, without a comment -> text; the kind's check() reads it */
 };
 
@@ -46,15 +46,15 @@ struct config_key {
 };
 
 struct probe_kind {
-    const char *name; /* the section word: "http" */
-    const char *help; /* one line */
+    const char *name;              /* the section word: "http" */
+    const char *help;              /* one line */
     const struct config_key *keys; /* the kind's own; key i has id KIND_KEY_FIRST + i */
     unsigned key_count;
-    uint64_t reasons; /* REASON_BIT of every reason a run of this kind can end with */
-    uint32_t phases;  /* PHASE_BIT likewise; series probe_<kind>_duration_seconds{phase} */
+    uint64_t reasons;        /* REASON_BIT of every reason a run of this kind can end with */
+    uint32_t phases;         /* PHASE_BIT likewise; series probe_<kind>_duration_seconds{phase} */
     const char *phases_help; /* HELP of that series; NULL: "Duration of <kind> check by phase" */
-    uint64_t facts;   /* FACT_BIT of the facts it may set (the runner's three not included) */
-    bool tls;         /* may report tls_facts */
+    uint64_t facts; /* FACT_BIT of the facts it may set (the runner's three not included) */
+    bool tls;       /* may report tls_facts */
     /* Optional. Pure: reads one section at load and reports every mistake through
      * config_error_at(). It must accept all that open() (probes/probe.h) accepts later. */
     void (*check)(const struct config *config, const struct config_section *section,

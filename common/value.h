@@ -30,9 +30,10 @@ MUST_CHECK enum error value_text(const char *text, size_t length, char *out, siz
 MUST_CHECK enum error value_pattern(const char *text, size_t length, const char **pattern,
                                     size_t *pattern_length, unsigned *flags);
 
-/* Where reading goes on after text[at]: behind the closing mark when a "quoted" text (at the start of
- * a word or right after '=') or, with `patterns`, a /pattern/ (at the start of a word) begins there
- * and is closed; else at + 1. at < length. What ends a word or begins a comment counts only outside. */
+/* Where reading goes on after text[at]: behind the closing mark when a "quoted" text (at the start
+ * of a word or right after '=') or, with `patterns`, a /pattern/ (at the start of a word) begins
+ * there and is closed; else at + 1. at < length. What ends a word or begins a comment counts only
+ * outside. */
 size_t value_skip_enclosed(const char *text, size_t length, size_t at, bool patterns);
 
 /* Splits off the next blank-separated word; a word may be "quoted" or /pattern/ with blanks inside.
