@@ -11,7 +11,9 @@
 
 #include "status.h"
 
-#define CLIENT_TIME_US          USEC_PER_SEC
+#define QUESTION_TIME_US        (250 * USEC_PER_MSEC)
+#define ANSWER_TIME_US          USEC_PER_SEC
+#define BACKLOG                 16
 #define ACCEPT_PAUSE_US         (100 * USEC_PER_MSEC)
 #define ANSWER_BYTES_FIXED      (64 * 1024)
 #define ANSWER_BYTES_PER_TARGET (8 * 1024)
@@ -58,7 +60,7 @@ static enum error listen_on(struct status_server *server, char *why, size_t why_
     mode_t old_mask = umask(0117);
     bool bound = server->listener >= 0 &&
                  bind(server->listener, (struct sockaddr *)&address, sizeof address) == 0 &&
-                 listen(server->listener, 4) == 0;
+                 listen(server->listener, BACKLOG) == 0;
     int bind_errno = errno;
     umask(old_mask);
     if (!bound) {
@@ -137,6 +139,7 @@ static void render(struct status_server *server, enum status_format format, usec
 {
     buffer_append_string(&server->answer, status_failing(server->agent) ? "1\n" : "0\n");
     status_render(server->agent, now_us, format, &server->answer);
+    server->client_until_us = now_us + ANSWER_TIME_US;
     if (server->answer.used > server->answer.size) {
         server->answer.used = server->answer.size;
     }
@@ -188,7 +191,7 @@ static void send_answer(struct status_server *server)
 static void accept_client(struct status_server *server, usec_t now_us)
 {
     server->client = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    server->client_until_us = now_us + CLIENT_TIME_US;
+    server->client_until_us = now_us + QUESTION_TIME_US;
     server->accept_after_us = server->client < 0 ? now_us + ACCEPT_PAUSE_US : 0;
 }
 

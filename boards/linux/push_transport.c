@@ -121,7 +121,7 @@ static size_t on_body(char *bytes, size_t one, size_t count, void *context)
     bool ended = transport->received > have; /* the line is full, or its end has come */
     (void)one;
     for (size_t i = 0; !ended && i < count && have + 1 < sizeof transport->first_line; i++) {
-        if (bytes[i] == '\n' || bytes[i] == '\0') {
+        if (bytes[i] == '\n' || bytes[i] == '\r' || bytes[i] == '\0') {
             break;
         }
         transport->first_line[have++] = bytes[i];
@@ -243,6 +243,13 @@ static enum upstream_class class_of_status(long status)
     return status == 408 || status == 429 || status >= 500 ? UPSTREAM_BUSY : UPSTREAM_REJECTED;
 }
 
+/* The Pushgateway gives its reason in the first line; a proxy's page of HTML gives none. */
+static const char *stated_reason(const struct push_transport *transport, long status)
+{
+    bool is_reason = transport->first_line[0] != '\0' && transport->first_line[0] != '<';
+    return is_reason || status < 300 ? transport->first_line : "no reason was given";
+}
+
 static void reply_with(struct push_transport *transport, enum upstream_class class,
                        const char *text)
 {
@@ -270,7 +277,7 @@ static void end_transfer(struct push_transport *transport, CURLcode code)
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && transport->received > REPLY_BYTES_MAX)) {
         transport->reply.retry_after_us =
             usec_min(usec_max(retry_after_s, 0), 366 * 24 * 3600) * USEC_PER_SEC;
-        reply_with(transport, class_of_status(status), transport->first_line);
+        reply_with(transport, class_of_status(status), stated_reason(transport, status));
     } else {
         reply_with(transport,
                    code == CURLE_OPERATION_TIMEDOUT ? UPSTREAM_TIMEOUT : UPSTREAM_UNREACHABLE,

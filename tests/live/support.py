@@ -278,7 +278,9 @@ class Nginx(Program):
         conf = self.folder / "nginx.conf"
         paths = "".join(f"{kind}_temp_path {folder}/t-{kind};" for kind in
                         ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        conf.write_text(f"daemon off; worker_processes 1; pid {folder}/nginx.pid;\n"
+        # The worker reads the password file, in a folder that is ours alone.
+        user = "user root;" if os.geteuid() == 0 else ""
+        conf.write_text(f"daemon off; worker_processes 1; pid {folder}/nginx.pid; {user}\n"
                         f"error_log {folder}/nginx-error.log info;\n"
                         "events { worker_connections 128; }\n"
                         f"http {{ access_log {folder}/nginx-access.log; {paths}\n"

@@ -177,14 +177,15 @@ class Authentication(LiveTest):
         self.certs.leaf("wrong", "DNS:other.example")
         self.certs.leaf("client", "DNS:client")
         self.certs.leaf("stranger", "DNS:client", authority="other")
-        self.file("users", "branch:{PLAIN}pass:w?rd/é\n", 0o644)
+        self.file("users", "branch:{PLAIN}pass w?rd/é\n", 0o644)
         self.ports = {name: free_port() for name in ("basic", "bearer", "tls", "wrong", "mutual")}
         self.proxy = self.closing(Nginx(
             self.folder, PROXY.format(gateway=self.gateway.port, **self.ports),
             self.ports["mutual"]))
 
     def run_with(self, push):
-        return self.agent(site(http("p", self.target.url("/p")), push))
+        return self.agent(site(http("p", self.target.url("/p")), push,
+                               defaults="[defaults]\ninterval = 500ms\ntimeout = 400ms\n"))
 
     def accepted(self, push):
         agent = self.run_with(push)
@@ -207,14 +208,14 @@ class Authentication(LiveTest):
         self.assertEqual(self.gateway.groups(), [])
 
     def test_basic(self):
-        password = self.file("pw", "pass:w?rd/é\n")
+        password = self.file("pw", "pass w?rd/é\n")
         self.accepted(f"url = http://127.0.0.1:{self.ports['basic']}\nusername = branch\n"
                       f"password_file = {password}")
 
     def test_basic_wrong(self):
         password = self.file("pw", "wrong")
         self.refused(f"url = http://127.0.0.1:{self.ports['basic']}\nusername = branch\n"
-                     f"password_file = {password}", "rejected", "HTTP 401")
+                     f"password_file = {password}", "rejected", r"HTTP 401\): no reason was given")
 
     def test_bearer(self):
         token = self.file("token", "open-sesame\n")
@@ -322,9 +323,10 @@ class Hostile(LiveTest):
     def start(self, mode, push="", receiver=None):
         self.receiver = self.closing(receiver or HostilePush(mode))
         return self.agent(site(http("p", self.target.url("/p")),
-                               f"url = {self.receiver.url}\ntimeout = 1s\n{push}"))
+                               f"url = {self.receiver.url}\ntimeout = 1s\n{push}",
+                               defaults="[defaults]\ninterval = 500ms\ntimeout = 400ms\n"))
 
-    def endure(self, mode, result, runs=15, words=""):
+    def endure(self, mode, result, runs=6, words="push"):
         agent = self.start(mode)
         pushed(agent, 1, result)
         before = agent.memory_kib()
@@ -377,7 +379,7 @@ class Hostile(LiveTest):
         self.assertEqual(agent.log().count("push: failed"), 1, "told once")
 
     def test_500(self):
-        self.endure("broken", "busy", words="HTTP 500")
+        self.endure("broken", "busy", words=r"busy, HTTP 500\): oops\n")
 
     def test_garbage(self):
         self.endure("garbage", "unreachable")
@@ -392,14 +394,13 @@ class Hostile(LiveTest):
         self.endure("endless head", "unreachable")
 
     def test_silence(self):
-        agent = self.endure("silent", "timeout")
-        self.assertLess(agent.memory_kib() if agent.process.poll() is None else 0, 1 << 20)
+        self.endure("silent", "timeout")
 
     def test_an_answer_that_drips(self):
         self.endure("drip", "timeout")
 
     def test_an_answer_of_a_gigabyte(self):
-        agent = self.endure("huge", "accepted")
+        agent = self.endure("huge", "accepted", words="first body accepted")
         self.assertNotIn("push: failed", agent.log())
 
     def test_an_answer_before_the_body_was_read(self):
@@ -474,7 +475,7 @@ class Hostile(LiveTest):
 
     def test_the_last_push_of_a_restart_has_all_of_the_old_life(self):
         agent = self.start("good", "")
-        agent.wait_runs("p", 6)
+        agent.wait_runs("p", 4)
         agent.write(site(http("q", self.target.url("/q")), f"url = {self.receiver.url}"))
         agent.signal(signal.SIGHUP)
         agent.wait_log("restarting")
