@@ -166,6 +166,7 @@ static int parse(int argc, char **argv, struct options *options)
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
     int letter;
+    opterr = 0; /* getopt would not name the program */
     while ((letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
         if (letter == 'h') {
             printf("Usage: %s check [OPTIONS] FILE\n\n%s", verbs_program(), help);
@@ -178,7 +179,7 @@ static int parse(int argc, char **argv, struct options *options)
                 return verbs_usage_error("check", "unknown format '%s'", optarg);
             }
         } else {
-            return verbs_usage_error("check", "wrong option");
+            return verbs_option_error("check", argv[optind - 1]);
         }
     }
     if (argc - optind != 1) {

@@ -45,6 +45,7 @@ int cmd_run(int argc, char **argv)
         {"socket", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0}};
     const char *file = NULL, *socket_path = NULL;
     int letter;
+    opterr = 0; /* getopt would not name the program */
     while ((letter = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
         if (letter == 'h') {
             printf("Usage: %s run -c FILE\n\n%s", verbs_program(), help);
@@ -54,7 +55,7 @@ int cmd_run(int argc, char **argv)
         } else if (letter == 's') {
             socket_path = optarg;
         } else {
-            return verbs_usage_error("run", "wrong option");
+            return verbs_option_error("run", argv[optind - 1]);
         }
     }
     if (!file || optind != argc) {

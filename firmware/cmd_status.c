@@ -42,6 +42,7 @@ static int parse(int argc, char **argv, struct options *options)
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
     int letter;
+    opterr = 0; /* getopt would not name the program */
     while ((letter = getopt_long(argc, argv, "+c:hw", table, NULL)) != -1) {
         switch (letter) {
         case 'h':
@@ -63,7 +64,7 @@ static int parse(int argc, char **argv, struct options *options)
             }
             break;
         default:
-            return verbs_usage_error("status", "wrong option");
+            return verbs_option_error("status", argv[optind - 1]);
         }
     }
     if (optind != argc) {

@@ -2,9 +2,8 @@
  *
  * The client sends one word and a newline: `text`, `colour` or `json`. The answer is one line with
  * the exit code of `status` (0 or 1), then the rendering, then the end of the stream. One client is
- * served at a time; it has a quarter of a second to ask and one second to read. Further ones wait in
- * the backlog. Read-only, mode 0660.
- * Thread rule: the loop's thread. */
+ * served at a time; it has a quarter of a second to ask and one second to read. Further ones wait
+ * in the backlog. Read-only, mode 0660. Thread rule: the loop's thread. */
 #ifndef PICKET_STATUS_SERVER_H
 #define PICKET_STATUS_SERVER_H
 

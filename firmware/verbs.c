@@ -2,6 +2,7 @@
 
 #include <ares.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <mbedtls/version.h>
 #include <modbus/modbus.h>
 #include <pcre2.h>
@@ -32,6 +33,11 @@ int verbs_usage_error(const char *verb, const char *format, ...)
     return EXIT_CODE_USAGE;
 }
 
+int verbs_option_error(const char *verb, const char *option)
+{
+    return verbs_usage_error(verb, "'%s' is no option, or lacks its value", option);
+}
+
 static int print_version(void)
 {
     char mbedtls[18], pcre2[64];
@@ -46,16 +52,16 @@ static int print_version(void)
     return EXIT_CODE_OK;
 }
 
-static int print_help(const char *summary, const struct verb *verbs)
+static void print_help(FILE *out, const char *summary, const struct verb *verbs)
 {
-    printf("%s - %s\n\nUsage: %s VERB [ARGUMENTS]\n\n", program_name, summary, program_name);
+    fprintf(out, "%s - %s\n\nUsage: %s VERB [ARGUMENTS]\n\n", program_name, summary, program_name);
     for (const struct verb *verb = verbs; verb->name; verb++) {
-        printf("  %-10s %-28s %s\n", verb->name, verb->arguments, verb->summary);
+        fprintf(out, "  %-10s %-28s %s\n", verb->name, verb->arguments, verb->summary);
     }
-    printf("\n  --version  versions of this program and of the libraries linked in\n"
-           "  --help     this text; '%s VERB --help' explains a verb\n",
-           program_name);
-    return EXIT_CODE_OK;
+    fprintf(out,
+            "\n  --version  versions of this program and of the libraries linked in\n"
+            "  --help     this text; '%s VERB --help' explains a verb\n",
+            program_name);
 }
 
 static int unknown_verb(const char *word, const struct verb *verbs)
@@ -73,13 +79,23 @@ static int unknown_verb(const char *word, const struct verb *verbs)
     return verbs_usage_error("", "unknown verb '%s'", word);
 }
 
+/* An exit code of 0 says that all was printed. Nobody is told when the reader went away. */
+static int finish(int code)
+{
+    if (fflush(stdout) != 0 && errno != EPIPE) {
+        fprintf(stderr, "%s: standard output: %s\n", program_name, strerror(errno));
+        return code == EXIT_CODE_OK ? EXIT_CODE_USAGE : code;
+    }
+    return code;
+}
+
 int verbs_main(const char *program, const char *summary, const struct verb *verbs, int argc,
                char **argv)
 {
     program_name = program;
     process_prepare();
     if (argc < 2) {
-        print_help(summary, verbs);
+        print_help(stderr, summary, verbs);
         return EXIT_CODE_USAGE;
     }
     const char *word = argv[1];
@@ -87,11 +103,12 @@ int verbs_main(const char *program, const char *summary, const struct verb *verb
         return print_version();
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
-        return print_help(summary, verbs);
+        print_help(stdout, summary, verbs);
+        return finish(EXIT_CODE_OK);
     }
     for (const struct verb *verb = verbs; verb->name; verb++) {
         if (strcmp(word, verb->name) == 0) {
-            return verb->run(argc - 1, argv + 1);
+            return finish(verb->run(argc - 1, argv + 1));
         }
     }
     return unknown_verb(word, verbs);

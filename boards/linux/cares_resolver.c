@@ -2,7 +2,7 @@
  * a record of its own that outlives the run: a cancelled record has no receiver any more and is
  * free again when c-ares is done with it, at the latest after its own timeouts.
  *
- * c-ares 1.34.5 has holes (boards/deps/ADVISORIES.md) that these rules keep out of reach: lookups
+ * c-ares has had holes (boards/deps/ADVISORIES.md) that these rules keep out of reach: lookups
  * never go over TCP, and nothing of c-ares is called from its callbacks, which only note what came.
  */
 #include "cares_resolver.h"
