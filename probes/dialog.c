@@ -133,6 +133,9 @@ static bool match_line(struct dialog *dialog, const struct line *line,
     switch (pattern_search_from(pattern, line->start, line->length, dialog->taken, place, groups)) {
     case PATTERN_YES:
         capture(dialog, line->start, groups);
+        if (dialog->taken == 0) {
+            dialog->line_step = dialog->step;
+        }
         dialog->taken = groups[0].start + groups[0].length;
         dialog->on_line = true;
         return true;

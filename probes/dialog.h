@@ -51,7 +51,7 @@ struct dialog {
     bool line_started;  /* `begin` is where a line starts */
     bool on_line;       /* the last match ended on the current line */
     bool go_ahead;      /* the starttls at work has read its go-ahead */
-    unsigned line_step; /* the step that was at work when the line began: rejects before it see the
+    unsigned line_step; /* the step that took the first part of the line: rejects before it see the
                          * line from its start */
     bool ended, quiet;
     bool tried_quiet; /* nothing new since dialog_quiet() */

@@ -177,8 +177,8 @@ enum pattern_match pattern_search_from(const struct pattern *pattern, const void
 {
     struct work work = {.allowed = WORK_FIXED + (uint64_t)WORK_PER_BYTE * length,
                         .position = start};
-    bool unfinished = (place & PATTERN_UNFINISHED) != 0;
-    uint32_t options = unfinished ? PCRE2_PARTIAL_HARD : 0;
+    /* PCRE2 then answers "partial" wherever it would have to look at what comes next. */
+    uint32_t options = (place & PATTERN_UNFINISHED) != 0 ? PCRE2_PARTIAL_HARD : 0;
     options |= (place & PATTERN_MIDDLE) != 0 ? PCRE2_NOTBOL : 0;
     pcre2_set_callout(scratch.context, count_work, &work);
     int found =
@@ -191,11 +191,6 @@ enum pattern_match pattern_search_from(const struct pattern *pattern, const void
     }
     if (found < 0) {
         return PATTERN_LIMIT;
-    }
-    /* PCRE2 takes a match that saw no character at all for certain; at the end of an unfinished
-     * subject it is not: the next byte could move it. */
-    if (unfinished && pcre2_get_ovector_pointer(scratch.data)[0] == length) {
-        return PATTERN_UNCERTAIN;
     }
     if (groups != NULL) {
         read_groups(found, groups);

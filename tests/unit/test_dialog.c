@@ -49,6 +49,7 @@ struct end {
     enum reason reason;
     unsigned step;
     bool by_pattern, by_bytes;
+    bool late; /* something came after the dialog had asked for its handshake */
     size_t sent_length;
     char sent[8192];
 };
@@ -79,7 +80,7 @@ static void feed(struct end *end, const char *bytes, size_t count)
         free(copy);
         drain(end);
     } else if (count > 0 && dialog.state == DIALOG_WANTS_TLS) {
-        end->state = DIALOG_FAILED; /* the caller's handshake would read it */
+        end->late = true;
     }
 }
 
@@ -427,6 +428,14 @@ static const struct row rows[] = {
      REASON_EXPECT,
      0,
      NULL},
+    {{"reject /^a b/", "expect /a/", "expect /c/"},
+     "a b c\n",
+     0,
+     THEN_NOTHING,
+     DIALOG_FAILED,
+     REASON_EXPECT,
+     0,
+     NULL},
     {{"reject /a/", "reject /b/", "expect /c/"},
      "b\n",
      0,
@@ -450,8 +459,8 @@ static void dialog_follows_its_steps(void **state)
         feed(&end, row->input, size);
         finish(&end, row->then);
         bool sent = strcmp(end.sent, row->sent != NULL ? row->sent : "") == 0;
-        if (end.state != row->state || end.reason != row->reason || end.step != row->step ||
-            !sent) {
+        if (end.late || end.state != row->state || end.reason != row->reason ||
+            end.step != row->step || !sent) {
             char text[200];
             struct buffer note;
             buffer_init(&note, text, sizeof text);
@@ -491,9 +500,9 @@ static void dialog_does_not_depend_on_segments(void **state)
                 feed(&split, row->input, one);
                 feed(&split, row->input + one, two - one);
                 feed(&split, row->input + two, size - two);
-                bool late = split.state == DIALOG_FAILED; /* it went to the handshake instead */
                 finish(&split, row->then);
-                if (!same_end(&whole, &split) && !(injected && late)) {
+                /* What is injected may go to the handshake instead, which refuses it too. */
+                if (!same_end(&whole, &split) && !(injected && split.late)) {
                     fail_msg("row %zu (%s ...) cut at %zu and %zu: state %d step %u sent '%s'", i,
                              row->steps[0], one, two, (int)split.state, split.step, split.sent);
                 }
@@ -503,9 +512,8 @@ static void dialog_does_not_depend_on_segments(void **state)
         for (size_t at = 0; at < size; at++) {
             feed(&split, row->input + at, 1);
         }
-        bool late = split.state == DIALOG_FAILED;
         finish(&split, row->then);
-        assert_true(same_end(&whole, &split) || (injected && late));
+        assert_true(same_end(&whole, &split) || (injected && split.late));
         dialog_script_free(&script);
     }
 }
@@ -710,6 +718,7 @@ static void dialog_sends_back_what_fits_and_no_more(void **state)
     static char input[CAP_DIALOG_OUTPUT_BYTES + 3];
     static const char *const once[STEPS] = {"expect /^(a+)$/", "send \"${1}\""};
     static const char *const twice[STEPS] = {"expect /^(a+)$/", "send \"${1}${1}\""};
+    static const char *const thrice[STEPS] = {"expect /^(a+)$/", "send \"${1}${1}${1}\""};
     static const char *const after[STEPS] = {"send \"1\"", "send \"2\"", "expect /(a+)$/",
                                              "send \"${1}\""};
     static const struct {
@@ -722,6 +731,8 @@ static void dialog_sends_back_what_fits_and_no_more(void **state)
         {once, CAP_DIALOG_OUTPUT_BYTES / 2 + 1, REASON_TOO_LARGE},
         {twice, CAP_DIALOG_OUTPUT_BYTES / 2, REASON_NONE},
         {twice, CAP_DIALOG_OUTPUT_BYTES, REASON_TOO_LARGE},
+        {thrice, CAP_DIALOG_OUTPUT_BYTES / 3, REASON_NONE},
+        {thrice, CAP_DIALOG_OUTPUT_BYTES / 2, REASON_TOO_LARGE},
         {after, 100, REASON_NONE},
     };
     for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
@@ -734,6 +745,11 @@ static void dialog_sends_back_what_fits_and_no_more(void **state)
         feed(&end, input, sizes[i].length + 1);
         finish(&end, THEN_NOTHING);
         assert_int_equal(end.reason, sizes[i].reason);
+        char text[CAP_NOTE_BYTES];
+        struct buffer note;
+        buffer_init(&note, text, sizeof text);
+        dialog_explain(&dialog, &note);
+        assert_null(strstr(text, "${1}")); /* no part of a send in a note: it may be a password */
         dialog_script_free(&script);
     }
 }
@@ -767,6 +783,52 @@ static void dialog_sends_in_order_when_the_peer_takes_little(void **state)
     }
     assert_int_equal(total, 2 * (sizeof text[0] - 5));
     assert_int_equal(dialog.state, DIALOG_DONE);
+    dialog_script_free(&script);
+}
+
+/* The go-ahead ends where the input buffer does: what is behind it is refused all the same. */
+static void dialog_refuses_injected_bytes_beyond_its_buffer(void **state)
+{
+    (void)state;
+    static const char *const steps[STEPS] = {"expect /^220 /", "starttls"};
+    static char bytes[CAP_DIALOG_INPUT_BYTES + 5];
+    struct dialog_script script;
+    struct end end;
+    memset(bytes, '\n', sizeof bytes);
+    memcpy(bytes + CAP_DIALOG_INPUT_BYTES - 8, "220 go\r\nEVIL\n", 13);
+    read_script(&script, steps);
+    begin(&end, &script);
+    feed(&end, bytes, CAP_DIALOG_INPUT_BYTES);
+    assert_int_equal(dialog.state, DIALOG_WANTS_TLS);
+    begin(&end, &script);
+    feed(&end, bytes, sizeof bytes);
+    assert_int_equal(dialog.state, DIALOG_FAILED);
+    assert_int_equal(dialog.reason, REASON_PROTOCOL);
+    dialog_script_free(&script);
+}
+
+/* A pause decides something only when there is something unfinished: the caller need not wake. */
+static void dialog_wants_a_pause_only_where_it_could_matter(void **state)
+{
+    (void)state;
+    static const char *const steps[STEPS] = {"expect /^a$/", "expect_bytes \"b\""};
+    struct dialog_script script;
+    struct end end;
+    read_script(&script, steps);
+    begin(&end, &script);
+    assert_false(dialog_wants_quiet(&dialog));
+    feed(&end, "x\r\n", 3);
+    assert_false(dialog_wants_quiet(&dialog));
+    feed(&end, "x", 1);
+    assert_true(dialog_wants_quiet(&dialog));
+    dialog_quiet(&dialog);
+    assert_false(dialog_wants_quiet(&dialog));
+    feed(&end, "\na", 2);
+    assert_true(dialog_wants_quiet(&dialog));
+    dialog_quiet(&dialog);
+    assert_int_equal(dialog.step, 1);
+    feed(&end, "x", 1);
+    assert_false(dialog_wants_quiet(&dialog));
     dialog_script_free(&script);
 }
 
@@ -938,6 +1000,8 @@ int main(void)
         cmocka_unit_test(dialog_finds_the_end_of_a_line_longer_than_its_buffer),
         cmocka_unit_test(dialog_sends_back_what_fits_and_no_more),
         cmocka_unit_test(dialog_sends_in_order_when_the_peer_takes_little),
+        cmocka_unit_test(dialog_refuses_injected_bytes_beyond_its_buffer),
+        cmocka_unit_test(dialog_wants_a_pause_only_where_it_could_matter),
         cmocka_unit_test(dialog_explains_itself_without_secrets),
         cmocka_unit_test(dialog_script_refuses_what_is_no_step),
         cmocka_unit_test(dialog_script_survives_every_prefix),

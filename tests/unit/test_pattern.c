@@ -238,9 +238,8 @@ static void pattern_on_an_unfinished_line_says_only_what_more_bytes_cannot_chang
         "",        "\\w+\\s", "a{2}",           "a{2,}",    "(a)|b",  "[^:]+:",
     };
     static const char *const subjects[] = {
-        "",      "a", "ab", "abcd", "foo bar", "login: x: y", "12 345", "aaa b", "fo foo foobar",
-        ":a: b",
-    };
+        "",      "a",   "ab", "abcd", "foo bar", "login: x: y", "12 345", "aaa b", "fo foo foobar",
+        ":a: b", "xxab"};
     (void)state;
     unsigned certain = 0;
     for (size_t p = 0; p < ARRAY_LEN(patterns); p++) {

@@ -152,6 +152,7 @@ static void fake_waits(struct run *run, struct waits *waits)
     struct fake_run *state = run->state;
     if (state->fd != 0) {
         waits_add(waits, state->fd, POLLIN);
+        waits_until(waits, run->deadline_us); /* as one that divides its time */
     } else {
         waits_until(waits, state->wake_us);
     }
@@ -402,6 +403,10 @@ static void runner_waits_for_what_a_run_waits_for_and_for_nothing_else(void **st
     assert_int_equal(turn(), START_US + 10 * USEC_PER_MSEC);
     assert_int_equal(waits.count, 1);
     assert_int_equal(fake.steps, 0); /* neither has a reason */
+    waits_clear(&waits);
+    waits_until(&waits, START_US + 5); /* another source's */
+    runner_waits(runner, &waits);
+    assert_int_equal(waits.wake_us, START_US + 5);
     push_byte();
     turn();
     assert_int_equal(fake.steps, 1);
