@@ -8,17 +8,12 @@
 #include <string.h>
 
 #include "net.h"
+#include "runner_targets.h"
 
 /* A turn steps no further run after this long; one step is meant to take 10 ms at most. */
 #define TURN_US (20 * USEC_PER_MSEC)
 /* A deadline found this much too late (SPEC section 5, promise 1) was missed by the agent. */
 #define STALL_US (250 * USEC_PER_MSEC)
-
-struct prepared_target {
-    const struct probe_ops *ops; /* NULL: not opened */
-    void *prepared;
-    struct endpoint endpoint;
-};
 
 enum slot_state {
     SLOT_FREE,
@@ -34,7 +29,7 @@ struct slot {
     unsigned attempts_left;
     usec_t run_deadline_us;
     usec_t resolve_started_us, resolve_us;
-    bool resolve_measured; /* it was done at once */
+    bool resolve_measured;             /* it was done at once */
     unsigned waits_first, waits_count; /* its entries of the last wait set */
     usec_t wake_us;
     struct resolution resolution;
@@ -368,37 +363,6 @@ struct prober runner_prober(struct runner *runner)
     return (struct prober){runner, prober_start, prober_collect, prober_cancel_all};
 }
 
-static const struct probe_ops *find_ops(const struct probe_ops *const *ops, unsigned ops_count,
-                                        const struct probe_kind *kind)
-{
-    for (unsigned i = 0; i < ops_count; i++) {
-        if (strcmp(ops[i]->kind.name, kind->name) == 0) {
-            return ops[i];
-        }
-    }
-    return NULL;
-}
-
-/* Opens one target; an error is reported. */
-static bool open_target(struct runner *runner, const struct probe_ops *const *ops,
-                        unsigned ops_count, unsigned target, struct config_errors *errors)
-{
-    const struct config_probe *probe = config_target_probe(runner->config, target);
-    struct prepared_target *prepared = &runner->targets[target];
-    const struct probe_ops *kind = find_ops(ops, ops_count, probe->section.kind);
-    assert(kind != NULL); /* the configuration was read with the same kinds */
-    char why[256] = "";
-    enum error error = kind->open(runner->config, probe, target, &prepared->prepared,
-                                  &prepared->endpoint, why, sizeof why);
-    if (error != ERROR_NONE) {
-        config_error_at(runner->config, &probe->section, NULL, errors, "%s: %s",
-                        config_probe_name(runner->config, probe), why);
-        return false;
-    }
-    prepared->ops = kind;
-    return true;
-}
-
 /* One block: the runner, its slots, and each slot's state, all aligned for anything. */
 static struct runner *allocate(const struct probe_ops *const *ops, unsigned ops_count,
                                unsigned slots)
@@ -445,13 +409,7 @@ struct runner *runner_new(const struct config *config, const struct probe_ops *c
         runner->slots[i].run.config = config;
         runner->slots[i].run.clock = clock;
     }
-    bool opened = true;
-    for (unsigned i = 0; i < config->target_count; i++) {
-        if (config_target_probe(config, i)->enabled) {
-            opened = open_target(runner, ops, ops_count, i, errors) && opened;
-        }
-    }
-    if (!opened) {
+    if (!runner_targets_open(runner->targets, config, ops, ops_count, errors)) {
         runner_free(runner);
         return NULL;
     }
@@ -464,10 +422,6 @@ void runner_free(struct runner *runner)
         return;
     }
     prober_cancel_all(runner);
-    for (unsigned i = 0; i < CAP_TARGETS; i++) {
-        if (runner->targets[i].ops != NULL) {
-            runner->targets[i].ops->close(runner->targets[i].prepared);
-        }
-    }
+    runner_targets_close(runner->targets);
     free(runner);
 }
