@@ -262,6 +262,21 @@ static void run_loop(struct daemon *daemon)
     }
 }
 
+/* Settings that are checked but not acted on yet must not let anybody feel safe. */
+static void warn_of_what_has_no_effect(const struct daemon *daemon)
+{
+    const struct config *config = daemon->config;
+    const char *device = config_text(config, &config->watchdog, WATCHDOG_DEVICE, NULL);
+    if (config_text(config, &config->agent, AGENT_STORE, NULL)) {
+        logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
+                      "store is not implemented yet: totals are in memory and start again at 0");
+    }
+    if (device && strcmp(device, "none") != 0) {
+        logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
+                      "watchdog is not implemented yet: %s is not fed", device);
+    }
+}
+
 enum daemon_end daemon_run(const char *path, const struct config *config, const char *socket_path)
 {
     struct daemon *daemon = &daemon_state;
@@ -281,6 +296,7 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
     logger_printf(&daemon->logger, LOG_LEVEL_INFO, "%s (%s) site %s: %u probes, %u targets, %s",
                   picket_version, picket_commit, config_site(config), config->probe_count,
                   config->target_count, daemon->transport ? "pushing" : "not pushing");
+    warn_of_what_has_no_effect(daemon);
     run_loop(daemon);
     bool again = daemon->reload.state == RELOAD_GOOD;
     logger_printf(&daemon->logger, LOG_LEVEL_INFO, again ? "restarting" : "stopped");
