@@ -45,6 +45,7 @@ class HostilePush:
         self.location = location  # of "moved", with its status: ("301", url)
         self.requests = []        # (method, path, headers, body)
         self.accepted = 0         # connections
+        self.sent = 0             # bytes of huge answers that were taken
         self.lock = threading.Lock()
         self.stopped = threading.Event()
         self.port = None
@@ -104,6 +105,7 @@ class HostilePush:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
             for _ in range(1024):
                 connection.sendall(b"x" * 1048576)
+                self.sent += 1048576
         elif mode == "endless head":
             connection.sendall(b"HTTP/1.1 200 OK\r\n")
             for i in range(1000000):

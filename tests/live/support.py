@@ -23,8 +23,9 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PICKET_BUILD", ROOT / "build" / "host"))
 PICKETD = BUILD / "bin" / "picketd"
-# Sanitized builds and valgrind are slower; so is a machine that builds something else meanwhile.
-PATIENCE = float(os.environ.get("PICKET_PATIENCE", "1"))
+SANITIZED = "asan" in BUILD.name
+# How much longer all may take: sanitized builds are slower, and so is a machine under load.
+PATIENCE = float(os.environ.get("PICKET_PATIENCE", "3" if SANITIZED else "1"))
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

@@ -4,7 +4,6 @@ Guards against totals that differ from what was measured, credentials that go as
 receiver that can stop, slow down or grow the agent."""
 
 import base64
-import re
 import signal
 import time
 import unittest
@@ -332,7 +331,7 @@ class Hostile(LiveTest):
         before = agent.memory_kib()
         done = sum(agent.target("p")["results"].values())
         agent.wait_runs("p", done + runs)
-        if not sanitized():
+        if not support.SANITIZED:
             self.assertLess(agent.memory_kib() - before, 512, "memory grows")
         target = agent.target("p")
         self.assertEqual(target["missed"], 0)
@@ -402,6 +401,7 @@ class Hostile(LiveTest):
     def test_an_answer_of_a_gigabyte(self):
         agent = self.endure("huge", "accepted", words="first body accepted")
         self.assertNotIn("push: failed", agent.log())
+        self.assertLess(self.receiver.sent, 100 << 20, "it was read")
 
     def test_an_answer_before_the_body_was_read(self):
         agent = self.start("early")
@@ -494,10 +494,6 @@ class Hostile(LiveTest):
         self.assertEqual(receiver.requests[0][2]["authorization"], "Bearer never-told-token")
         agent.terminate()
         self.assertNotIn("never-told", agent.log())
-
-
-def sanitized():
-    return "asan" in str(support.BUILD) or support.PATIENCE > 1
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import resource
 import signal
 import socket
 import subprocess
+import threading
 import time
 import unittest
 
 import support
-from support import Agent, LiveTest, Pushgateway, Target, ask, free_port, picketd, wait_until
+from support import LiveTest, Pushgateway, Target, ask, free_port, picketd, wait_until
 
 FAST = "[defaults]\ninterval = 200ms\ntimeout = 200ms\n"
 
@@ -173,6 +174,36 @@ class Reload(LiveTest):
             time.sleep(0.01)
         self.wait_names(["new-19"])
         self.assertIsNone(self.agent_.process.poll())
+
+    def test_no_signal_hits_between_two_lives(self):
+        for turn in range(10):
+            self.reload(site(http(f"new-{turn}", self.target.url("/new"))))
+            wait_until(lambda: self.agent_.log().count("restarting\n") > 0, "it restarts")
+            end = time.monotonic() + 0.03
+            while time.monotonic() < end:
+                self.agent_.signal(signal.SIGHUP)
+            self.assertIsNone(self.agent_.process.poll(), self.agent_.log())
+            self.wait_names([f"new-{turn}"])
+            self.agent_.wait_log("restarting")
+            time.sleep(0.2)
+            self.agent_.log_path.write_text("")
+
+    def test_a_file_that_changes_while_it_is_checked_is_checked_again(self):
+        bundles = ""
+        source = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+        if not source.exists():
+            self.skipTest("needs a bundle that takes time to read")
+        for i in range(8):
+            bundle = self.file(f"bundle-{i}", source.read_text())
+            bundles += f"[tls t{i}]\naddress = 127.0.0.1:1\nca_file = {bundle}\n"
+        bad = site(bundles + "[tls last]\naddress = 127.0.0.1:1\nca_file = /nonexistent\n")
+        begin = time.monotonic()
+        self.refused(bad, "/nonexistent")
+        lasts = time.monotonic() - begin
+        self.reload(bad)
+        time.sleep(min(lasts / 4, 0.1))
+        self.reload(site(http("new", self.target.url("/new"))))
+        self.wait_names(["new"])
 
     def test_sigterm_while_restarting_is_not_lost(self):
         for _ in range(3):
@@ -345,7 +376,7 @@ class Scarcity(LiveTest):
         self.assertEqual(resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)[0], 1024)
 
     def test_memory_after_the_start_is_small(self):
-        if "asan" in str(support.BUILD) or os.environ.get("PICKET_SANITIZED"):
+        if support.SANITIZED:
             self.skipTest("sanitizers have memory of their own")
         target = self.closing(Target())
         probes = "".join(http(f"p{i}", target.url(f"/{i}"), "slo = availability 99.9% 30d")
@@ -524,7 +555,6 @@ class NameServer:
         self.cut = cut
         self.asked = 0
         self.tcp_seen = 0
-        import threading
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()

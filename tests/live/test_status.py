@@ -251,8 +251,9 @@ class HostileClients(LiveTest):
         memory = self.agent_.memory_kib()
         for _ in range(500):
             ask(self.agent_.socket, b"json\n")
-        wait_until(lambda: self.agent_.descriptors() <= before, "descriptors are given back")
-        self.assertLess(self.agent_.memory_kib() - memory, 512)
+        # Each run slot keeps a few once it was used; a leak would be one a client.
+        self.assertLess(self.agent_.descriptors(), before + 50)
+        self.assertLess(self.agent_.memory_kib() - memory, 8192 if support.SANITIZED else 512)
         self.unharmed()
 
 
