@@ -16,44 +16,16 @@ static struct {
     size_t body_bytes;
 } shared;
 
-/* ---- what libcurl waits for ---- */
-
-static int watch(CURL *easy, curl_socket_t fd, int what, void *context, void *unused)
+/* The first byte of an answer in the clear, seen next to the poll that reported it: libcurl calls
+ * back only when a line is whole. */
+static void mark_first_byte(void *context, int fd)
 {
     struct http_slot *slot = context;
-    (void)easy;
-    (void)unused;
-    unsigned i = 0;
-    while (i < slot->watched_count && slot->watched[i].fd != fd)
-        i++;
-    if (what == CURL_POLL_REMOVE) {
-        if (i < slot->watched_count)
-            slot->watched[i] = slot->watched[--slot->watched_count];
-        return 0;
-    }
-    if (i == HTTP_SLOT_SOCKETS)
-        return 0; /* not watched: the run ends by its deadline */
-    short events = 0;
-    if (what & CURL_POLL_IN)
-        events = (short)(events | POLLIN);
-    if (what & CURL_POLL_OUT)
-        events = (short)(events | POLLOUT);
-    slot->watched[i].fd = fd;
-    slot->watched[i].events = events;
-    if (i == slot->watched_count)
-        slot->watched_count++;
-    return 0;
-}
-
-static int set_timer(CURLM *multi, long timeout_ms, void *context)
-{
-    struct http_slot *slot = context;
-    (void)multi;
-    if (timeout_ms < 0 || !slot->run)
-        slot->wake_us = timeout_ms < 0 ? USEC_NEVER : 0;
-    else
-        slot->wake_us = clock_monotonic_us(slot->run->clock) + timeout_ms * USEC_PER_MSEC;
-    return 0;
+    char byte;
+    if (slot->phases.open == PHASE_PROCESSING && slot->handshakes == 0 &&
+        recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
+        http_phases_next(&slot->phases, slot->run->result, PHASE_TRANSFER,
+                         clock_monotonic_us(slot->run->clock));
 }
 
 /* ---- life of the slots ---- */
@@ -65,24 +37,23 @@ static void drop_handles(struct http_slot *slot)
     curl_multi_cleanup(slot->multi);
     slot->easy = NULL;
     slot->multi = NULL;
-    slot->watched_count = 0;
+    slot->waits.count = 0;
     slot->socket_count = 0;
 }
 
-static bool make_handles(struct http_slot *slot)
+static bool make_handles(struct http_slot *slot, const struct clock *clock)
 {
+    slot->waits.clock = clock;
     if (slot->multi)
         return true;
     slot->multi = curl_multi_init();
     slot->easy = curl_easy_init();
-    slot->wake_us = USEC_NEVER;
-    if (slot->multi && slot->easy &&
-        curl_multi_setopt(slot->multi, CURLMOPT_SOCKETFUNCTION, watch) == CURLM_OK &&
-        curl_multi_setopt(slot->multi, CURLMOPT_SOCKETDATA, slot) == CURLM_OK &&
-        curl_multi_setopt(slot->multi, CURLMOPT_TIMERFUNCTION, set_timer) == CURLM_OK &&
-        curl_multi_setopt(slot->multi, CURLMOPT_TIMERDATA, slot) == CURLM_OK &&
-        http_transfer_prepare(slot))
+    if (slot->multi && slot->easy && curl_waits_attach(&slot->waits, slot->multi, clock) &&
+        http_transfer_prepare(slot)) {
+        slot->waits.readable = mark_first_byte;
+        slot->waits.context = slot;
         return true;
+    }
     drop_handles(slot);
     return false;
 }
@@ -139,7 +110,7 @@ struct http_slot *http_slot_of(const struct run *run, uint8_t **body)
 {
     assert(shared.slots && run->slot < CAP_RUNS);
     struct http_slot *slot = &shared.slots[run->slot];
-    if (!make_handles(slot))
+    if (!make_handles(slot, run->clock))
         return NULL;
     *body = shared.bodies ? shared.bodies + run->slot * shared.body_bytes : NULL;
     return slot;
@@ -169,12 +140,6 @@ void http_slot_drop_socket(struct http_slot *slot, int fd)
 
 /* ---- a transfer ---- */
 
-static void act(struct http_slot *slot, curl_socket_t fd, int events)
-{
-    int running;
-    (void)curl_multi_socket_action(slot->multi, fd, events, &running);
-}
-
 bool http_slot_begin(struct http_slot *slot)
 {
     slot->transferring = curl_multi_add_handle(slot->multi, slot->easy) == CURLM_OK;
@@ -188,7 +153,7 @@ static void end_leftovers(struct http_slot *slot)
     for (unsigned tries = slot->socket_count; tries > 0 && slot->socket_count > 0; tries--) {
         int fd = slot->sockets[0].fd;
         shutdown(fd, SHUT_RDWR);
-        act(slot, fd, CURL_CSELECT_IN);
+        curl_waits_act(&slot->waits, fd, CURL_CSELECT_IN);
     }
     if (slot->socket_count > 0)
         drop_handles(slot); /* closes everything; the next run makes them anew */
@@ -203,58 +168,15 @@ void http_slot_end(struct http_slot *slot)
     slot->transferring = false;
     if (slot->socket_count > 0)
         end_leftovers(slot);
-    slot->wake_us = USEC_NEVER;
-}
-
-/* The first byte of an answer in the clear, seen next to the poll that reported it: libcurl calls
- * back only when a line is whole. */
-static void mark_first_byte(struct http_slot *slot, int fd)
-{
-    char byte;
-    if (slot->phases.open == PHASE_PROCESSING && slot->handshakes == 0 &&
-        recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
-        http_phases_next(&slot->phases, slot->run->result, PHASE_TRANSFER,
-                         clock_monotonic_us(slot->run->clock));
-}
-
-static void act_on_ready(struct http_slot *slot, const struct waits *ready)
-{
-    /* A copy, since acting changes the list. */
-    struct pollfd watched[HTTP_SLOT_SOCKETS];
-    unsigned count = slot->watched_count;
-    memcpy(watched, slot->watched, count * sizeof(*watched));
-    for (unsigned i = 0; i < count; i++) {
-        short came = waits_ready(ready, watched[i].fd);
-        if (came == 0)
-            continue;
-        if (came & POLLIN)
-            mark_first_byte(slot, watched[i].fd);
-        act(slot, watched[i].fd,
-            ((came & (POLLIN | POLLHUP)) ? CURL_CSELECT_IN : 0) |
-                ((came & POLLOUT) ? CURL_CSELECT_OUT : 0) |
-                ((came & (POLLERR | POLLNVAL)) ? CURL_CSELECT_ERR : 0));
-    }
+    slot->waits.wake_us = USEC_NEVER;
 }
 
 bool http_slot_turn(struct http_slot *slot, const struct waits *ready, CURLcode *code)
 {
-    int left;
-    if (ready)
-        act_on_ready(slot, ready);
-    if (clock_monotonic_us(slot->run->clock) >= slot->wake_us) {
-        slot->wake_us = USEC_NEVER; /* before: the call may set the next one */
-        act(slot, CURL_SOCKET_TIMEOUT, 0);
-    }
-    const CURLMsg *message = curl_multi_info_read(slot->multi, &left);
-    if (!message || message->msg != CURLMSG_DONE)
-        return false;
-    *code = message->data.result;
-    return true;
+    return curl_waits_turn(&slot->waits, ready, code);
 }
 
 void http_slot_waits(const struct http_slot *slot, struct waits *waits)
 {
-    for (unsigned i = 0; i < slot->watched_count; i++)
-        waits_add(waits, slot->watched[i].fd, slot->watched[i].events);
-    waits_until(waits, slot->wake_us);
+    curl_waits_tell(&slot->waits, waits);
 }

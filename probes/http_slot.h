@@ -12,13 +12,14 @@
 #include <curl/curl.h>
 
 #include "certinfo.h"
+#include "curl_waits.h"
 #include "http_answer.h"
 #include "http_cookies.h"
 #include "http_phases.h"
 #include "http_target.h"
 #include "probe.h"
 
-enum { HTTP_SLOT_SOCKETS = 16 };
+enum { HTTP_SLOT_SOCKETS = CURL_WAITS_SOCKETS };
 
 /* Why a callback of ours ended a transfer. */
 enum http_stop {
@@ -38,11 +39,9 @@ struct http_slot {
     CURLM *multi;
     CURL *easy;
     bool transferring; /* the easy handle is in the multi */
-    struct pollfd watched[HTTP_SLOT_SOCKETS];
-    unsigned watched_count;
+    struct curl_waits waits;
     struct http_socket sockets[HTTP_SLOT_SOCKETS];
     unsigned socket_count;
-    usec_t wake_us; /* when libcurl wants a turn without an event */
 
     /* Of the run in progress. */
     const struct run *run;

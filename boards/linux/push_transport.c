@@ -11,15 +11,10 @@
 #include "buffer.h"
 #include "certinfo.h"
 #include "curl_once.h"
+#include "curl_waits.h"
 #include "push_setup.h"
 
 #define REPLY_BYTES_MAX 4096
-#define SOCKETS_MAX     16
-
-struct watched {
-    curl_socket_t fd;
-    short events;
-};
 
 enum transport_state {
     TRANSPORT_IDLE,
@@ -43,9 +38,7 @@ struct push_transport {
     struct curl_slist addresses_list; /* one entry: `addresses` */
     struct tls_facts facts;           /* of the last connection; only the verdict is used */
     struct certinfo certinfo;
-    struct watched sockets[SOCKETS_MAX];
-    unsigned socket_count;
-    usec_t wake_us; /* when libcurl wants to be called without an event */
+    struct curl_waits waits;
     struct upstream_reply reply;
     size_t received;      /* bytes of the reply's body */
     char first_line[128]; /* of the reply's body */
@@ -63,45 +56,6 @@ static void set_state(struct push_transport *transport, enum transport_state sta
     };
     assert((allowed[transport->state] & 1u << state) != 0);
     transport->state = state;
-}
-
-/* ---- what libcurl waits for ---- */
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *unused)
-{
-    struct push_transport *transport = context;
-    unsigned i = 0;
-    (void)easy;
-    (void)unused;
-    while (i < transport->socket_count && transport->sockets[i].fd != fd) {
-        i++;
-    }
-    if (what == CURL_POLL_REMOVE) {
-        if (i < transport->socket_count) {
-            transport->sockets[i] = transport->sockets[--transport->socket_count];
-        }
-        return 0;
-    }
-    if (i == SOCKETS_MAX) {
-        return -1;
-    }
-    short events =
-        (short)((what & CURL_POLL_IN ? POLLIN : 0) | (what & CURL_POLL_OUT ? POLLOUT : 0));
-    transport->sockets[i] = (struct watched){.fd = fd, .events = events};
-    if (i == transport->socket_count) {
-        transport->socket_count++;
-    }
-    return 0;
-}
-
-static int on_timer(CURLM *multi, long timeout_ms, void *context)
-{
-    struct push_transport *transport = context;
-    (void)multi;
-    transport->wake_us =
-        timeout_ms < 0 ? USEC_NEVER
-                       : clock_monotonic_us(transport->clock) + (usec_t)timeout_ms * USEC_PER_MSEC;
-    return 0;
 }
 
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
@@ -163,17 +117,13 @@ static CURLcode on_tls_config(CURL *easy, void *tls_config, void *context)
 static bool set_callbacks(struct push_transport *transport)
 {
     CURL *easy = transport->easy;
-    CURLM *multi = transport->multi;
     return curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, transport) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transport->error) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_config) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transport) == CURLE_OK &&
-           curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
-           curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, transport) == CURLM_OK &&
-           curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
-           curl_multi_setopt(multi, CURLMOPT_TIMERDATA, transport) == CURLM_OK;
+           curl_waits_attach(&transport->waits, transport->multi, transport->clock);
 }
 
 static bool make_handles(struct push_transport *transport)
@@ -196,7 +146,6 @@ struct push_transport *push_transport_new(const struct config *config, const str
         transport->clock = clock;
         transport->resolver = resolver;
         transport->resolver_slot = slot;
-        transport->wake_us = USEC_NEVER;
         transport->addresses_list.data = transport->addresses;
     }
     if (!transport || !make_handles(transport)) {
@@ -270,7 +219,7 @@ static void end_transfer(struct push_transport *transport, CURLcode code)
     curl_easy_getinfo(transport->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transport->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     curl_multi_remove_handle(transport->multi, transport->easy);
-    transport->wake_us = USEC_NEVER;
+    transport->waits.wake_us = USEC_NEVER;
     transport->reply = (struct upstream_reply){.http_status = (int)status};
     /* A reply that we cut off was given all the same. One that the receiver broke off was not: the
      * state is pushed again, which cannot count anything twice. */
@@ -288,16 +237,6 @@ static void end_transfer(struct push_transport *transport, CURLcode code)
 }
 
 /* ---- sending ---- */
-
-static void drive(struct push_transport *transport, curl_socket_t fd, int what)
-{
-    int running, left;
-    curl_multi_socket_action(transport->multi, fd, what, &running);
-    CURLMsg *message = curl_multi_info_read(transport->multi, &left);
-    if (message && message->msg == CURLMSG_DONE) {
-        end_transfer(transport, message->data.result);
-    }
-}
 
 /* "HOST:PORT:ADDRESS,ADDRESS" for libcurl's table of names. */
 static void write_addresses(struct push_transport *transport)
@@ -402,35 +341,11 @@ void push_transport_waits(struct push_transport *transport, struct waits *waits,
                                                                           : now_us);
         break;
     case TRANSPORT_SENDING:
-        for (unsigned i = 0; i < transport->socket_count; i++) {
-            waits_add(waits, transport->sockets[i].fd, transport->sockets[i].events);
-        }
-        waits_until(waits, transport->wake_us);
+        curl_waits_tell(&transport->waits, waits);
         break;
     case TRANSPORT_REPLIED:
         waits_until(waits, now_us);
         break;
-    }
-}
-
-static void step_sending(struct push_transport *transport, const struct waits *ready, usec_t now_us)
-{
-    /* libcurl changes its sockets while it works: walk a copy. */
-    struct watched sockets[SOCKETS_MAX];
-    unsigned count = transport->socket_count;
-    memcpy(sockets, transport->sockets, sizeof sockets);
-    for (unsigned i = 0; i < count && transport->state == TRANSPORT_SENDING; i++) {
-        short events = waits_ready(ready, sockets[i].fd);
-        if (events) {
-            drive(transport, sockets[i].fd,
-                  (events & POLLIN ? CURL_CSELECT_IN : 0) |
-                      (events & POLLOUT ? CURL_CSELECT_OUT : 0) |
-                      (events & ~(POLLIN | POLLOUT) ? CURL_CSELECT_ERR : 0));
-        }
-    }
-    if (transport->state == TRANSPORT_SENDING && now_us >= transport->wake_us) {
-        transport->wake_us = USEC_NEVER;
-        drive(transport, CURL_SOCKET_TIMEOUT, 0);
     }
 }
 
@@ -439,6 +354,9 @@ void push_transport_step(struct push_transport *transport, const struct waits *r
     if (transport->state == TRANSPORT_RESOLVING) {
         follow_resolution(transport, now_us);
     } else if (transport->state == TRANSPORT_SENDING) {
-        step_sending(transport, ready, now_us);
+        CURLcode code;
+        if (curl_waits_turn(&transport->waits, ready, &code)) {
+            end_transfer(transport, code);
+        }
     }
 }
