@@ -25,7 +25,8 @@ enum slot_state {
 
 struct slot {
     enum slot_state state;
-    bool due; /* to be stepped without waiting for anything */
+    bool due;    /* to be stepped without waiting for anything */
+    bool waited; /* its last step ended with WAIT: it can be asked what for */
     unsigned attempts_left;
     usec_t run_deadline_us;
     usec_t resolve_started_us, resolve_us;
@@ -65,6 +66,7 @@ static void set_state(struct slot *slot, enum slot_state state)
     assert((allowed[slot->state] & 1u << state) != 0);
     slot->state = state;
     slot->due = state == SLOT_RESOLVED;
+    slot->waited = false;
     slot->waits_count = 0;
     slot->wake_us = USEC_NEVER;
 }
@@ -175,6 +177,7 @@ static void took_progress(struct runner *runner, struct slot *slot, enum progres
         return;
     }
     slot->due = progress == PROGRESS_YIELD;
+    slot->waited = progress == PROGRESS_WAIT;
     slot->waits_count = 0;
     slot->wake_us = USEC_NEVER;
 }
@@ -302,7 +305,10 @@ void runner_waits(struct runner *runner, struct waits *waits)
         waits_until(waits, slot->run.deadline_us);
         if (slot->due) {
             waits_until(waits, 0);
-        } else if (slot->state == SLOT_STARTED) {
+        }
+        /* Also of one whose turn came too late to be stepped: what is ready has to be in the set
+         * it is stepped with, or busy neighbours would keep it from seeing anything. */
+        if (slot->state == SLOT_STARTED && slot->waited) {
             add_slot_waits(runner, slot, waits);
         }
     }

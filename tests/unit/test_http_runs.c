@@ -220,6 +220,85 @@ static void a_silent_peer_delays_nobody(void **state)
     close(silent);
 }
 
+/* A kind whose every step takes a whole turn of the loop. */
+static const struct config_key burn_keys[] = {
+    {.name = "address", .type = SETTING_TEXT, .flags = KEY_REPEATS | KEY_TARGET},
+};
+
+static enum error burn_open(const struct config *config, const struct config_probe *probe,
+                            unsigned target, void **prepared, struct endpoint *endpoint, char *why,
+                            size_t why_size)
+{
+    (void)config, (void)probe, (void)target, (void)why, (void)why_size;
+    *prepared = NULL;
+    endpoint->host[0] = '\0';
+    return ERROR_NONE;
+}
+
+static void burn_close(void *prepared)
+{
+    (void)prepared;
+}
+
+static enum progress burn(struct run *run)
+{
+    usec_t until_us = clock_monotonic_us(run->clock) + 21 * USEC_PER_MSEC;
+    while (clock_monotonic_us(run->clock) < until_us)
+        continue;
+    return PROGRESS_YIELD;
+}
+
+static enum progress burn_step(struct run *run, const struct waits *ready)
+{
+    (void)ready;
+    return burn(run);
+}
+
+static void burn_waits(struct run *run, struct waits *waits)
+{
+    (void)run, (void)waits;
+}
+
+static void burn_cancel(struct run *run)
+{
+    (void)run;
+}
+
+static const struct probe_ops burn_probe = {
+    .kind = {.name = "burn", .keys = burn_keys, .key_count = 1},
+    .run_bytes = 1,
+    .open = burn_open,
+    .close = burn_close,
+    .start = burn,
+    .step = burn_step,
+    .waits = burn_waits,
+    .cancel = burn_cancel,
+};
+
+/* A run whose turn comes one turn late is stepped with a set its descriptors are not in; if it saw
+ * nothing then, busy neighbours would keep it from ever seeing anything. */
+static void busy_neighbours_starve_nobody(void **state)
+{
+    static const struct probe_ops *const both[] = {&http_probe, &burn_probe};
+    char text[256];
+    struct result result;
+    (void)state;
+    snprintf(text, sizeof text,
+             "[burn b]\naddress = 1\naddress = 2\ntimeout = 2s\n"
+             "[http a]\nurl = http://127.0.0.1:%u/\ntimeout = 1s\n",
+             server.port);
+    struct harness *harness = harness_new_with_slots(text, both, 2, 3);
+    if (!harness->runner)
+        fail_msg("%s", harness->error_text);
+    for (unsigned target = 0; target < 3; target++)
+        harness_start(harness, target);
+    assert_int_equal(harness_collect(harness, &result), ERROR_NONE);
+    assert_int_equal(result.target, 2);
+    if (result.outcome != OUTCOME_SUCCESS)
+        fail_msg("%s: %s", reason_name(result.reason), result.note);
+    harness_free(harness);
+}
+
 /* One run over TLS against a server in this thread that answers, and never says goodbye. True when
  * the client's end of the connection is closed by the time the result is there. */
 static bool closes_with_its_run(struct harness *harness, int listener, struct made *made)
@@ -336,6 +415,7 @@ int main(void)
         cmocka_unit_test(nothing_is_left_when_all_targets_are_closed),
         cmocka_unit_test(targets_that_share_a_slot_share_nothing_else),
         cmocka_unit_test(a_silent_peer_delays_nobody),
+        cmocka_unit_test(busy_neighbours_starve_nobody),
         cmocka_unit_test(a_tls_connection_is_closed_with_its_run),
         cmocka_unit_test(without_descriptors_the_result_is_unknown),
         cmocka_unit_test(mistakes_are_reported_with_their_line),
