@@ -239,7 +239,7 @@ static void too_many_or_too_long_cookies_are_dropped(void **state)
     memset(&cookies, 0, sizeof cookies);
     for (int i = 0; i < 20; i++) {
         memset(value, 'v', sizeof value);
-        snprintf(value, 8, "n%02d=", i);
+        snprintf(value, sizeof value, "n%02d=", i);
         value[4] = 'v';
         value[HTTP_COOKIE_BYTES - 1] = '\0';
         http_cookies_take(&cookies, &a, value);
