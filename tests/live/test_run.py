@@ -53,7 +53,6 @@ class Signals(LiveTest):
         self.assertEqual(series.value("picket_probe_failures_total", probe="bad", reason="status"),
                          self.target.count("/status/503"))
         self.assertEqual(series.total("picket_probe_results_total"), self.target.count())
-        self.assertEqual(series.total("picket_probe_missed_total"), 0)
 
     def test_runs_in_flight_end_before_the_final_push(self):
         gateway = self.closing(Pushgateway(self.folder))
@@ -334,7 +333,16 @@ class Scarcity(LiveTest):
             hard = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)[1]
             resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (soft, hard))
 
-        limit(agent.descriptors())
+        def lowest_free():
+            taken = {int(number) for number in os.listdir(f"/proc/{agent.pid}/fd")}
+            return min(set(range(len(taken) + 1)) - taken)
+
+        # The limit is on numbers, and a run that is over leaves the lowest ones free.
+        samples = []
+        for _ in range(40):
+            samples.append(lowest_free())
+            time.sleep(0.01)
+        limit(min(samples))
         time.sleep(2)          # nobody can be asked: the status socket needs a descriptor too
         cpu = agent.cpu_seconds()
         with socket.socket(socket.AF_UNIX) as waiting:
