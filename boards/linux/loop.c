@@ -31,17 +31,14 @@ static void wait_blindly(struct waits *waits, usec_t left_us, int poll_errno)
     }
 }
 
-/* Returns true when the wait ended because its time was up. */
-static bool wait_for_events(struct waits *waits, usec_t wake_us, usec_t now_us)
+static void wait_for_events(struct waits *waits, usec_t wake_us, usec_t now_us)
 {
     usec_t left_us = wake_us == USEC_NEVER ? USEC_PER_HOUR : wake_us - now_us;
     left_us = usec_min(usec_max(left_us, 0), USEC_PER_HOUR);
     struct timespec timeout = timespec_of(left_us);
-    int ready = ppoll(waits->at, waits->count, &timeout, NULL);
-    if (ready < 0) {
+    if (ppoll(waits->at, waits->count, &timeout, NULL) < 0) {
         wait_blindly(waits, left_us, errno);
     }
-    return ready == 0;
 }
 
 void loop_turn(struct loop *loop)
@@ -52,9 +49,9 @@ void loop_turn(struct loop *loop)
     }
     usec_t asked_us = clock_monotonic_us(loop->clock);
     usec_t wake_us = waits_wake(&loop->waits, asked_us);
-    bool timed_out = wait_for_events(&loop->waits, wake_us, asked_us);
+    wait_for_events(&loop->waits, wake_us, asked_us);
     usec_t now_us = clock_monotonic_us(loop->clock);
-    usec_t overslept_us = timed_out ? now_us - usec_max(wake_us, asked_us) : 0;
+    usec_t overslept_us = now_us - usec_max(wake_us, asked_us);
     usec_t busy_us = loop->turned_us > 0 ? asked_us - loop->turned_us : 0;
     loop->lag_us = usec_max(usec_max(overslept_us, busy_us), 0);
     loop->turned_us = now_us;
