@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "curl_slice.h"
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *unused)
 {
     struct curl_waits *waits = context;
@@ -58,6 +60,7 @@ void curl_waits_tell(const struct curl_waits *waits, struct waits *out)
 void curl_waits_act(struct curl_waits *waits, curl_socket_t fd, int events)
 {
     int running;
+    curl_slice_renew();
     (void)curl_multi_socket_action(waits->multi, fd, events, &running);
 }
 

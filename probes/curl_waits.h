@@ -1,5 +1,6 @@
 /* What a libcurl multi handle waits for, told to the loop: libcurl's socket and timer callbacks
- * only write down, the work is done in curl_waits_turn(). For the http probe and the push. Source:
+ * only write down, the work is done in curl_waits_turn(), one slice of it (curl_slice.h) for each
+ * descriptor. For the http probe and the push. Source:
  * libcurl's curl_multi_socket_action(3).
  *
  * Thread rule: the loop's thread. Memory: the struct. */

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "curl_slice.h"
 #include "net.h"
 #include "version.h"
 
@@ -111,11 +112,8 @@ static bool is_literal(const char *host)
 
 /* The name the certificate must be for. An address literal is no name for SNI (RFC 6066 section 3),
  * so certinfo checks it instead of mbedTLS. */
-static CURLcode set_name(struct http_slot *slot, const char *name)
+static CURLcode set_name(struct http_slot *slot, mbedtls_ssl_context *session, const char *name)
 {
-    mbedtls_ssl_context *session = session_of(slot);
-    if (!session)
-        return CURLE_SSL_CONNECT_ERROR;
     bool literal = is_literal(name);
     if (literal)
         slot->cert.address = name;
@@ -136,6 +134,10 @@ static CURLcode set_up_tls(CURL *easy, void *ssl_config, void *context)
     (void)easy;
     enter(slot, PHASE_TLS);
     keep_stale_errno(slot);
+    mbedtls_ssl_context *session = session_of(slot);
+    /* The first one is the one on the socket: the target's may be inside a proxy's. */
+    if (!session || (slot->handshakes == 0 && !curl_slice_attach(session)))
+        return CURLE_SSL_CONNECT_ERROR;
     slot->handshakes++;
     if (is_proxy || !slot->own) {
         trust.client_chain = NULL;
@@ -146,7 +148,7 @@ static CURLcode set_up_tls(CURL *easy, void *ssl_config, void *context)
     certinfo_init(&slot->cert, &slot->run->result->tls, clock_wall(slot->run->clock), trust.verify,
                   true);
     mbedtls_ssl_conf_verify(ssl_config, certinfo_verify, &slot->cert);
-    return set_name(slot, name);
+    return set_name(slot, session, name);
 }
 
 /* Notes what was negotiated. False when min_tls asks for more. */

@@ -27,13 +27,20 @@ static int send_bytes(void *context, const unsigned char *bytes, size_t count)
     return MBEDTLS_ERR_NET_CONN_RESET;
 }
 
+static void renew_slice(struct tls_session *session)
+{
+    session->slice = TLS_SLICE_BYTES;
+    session->reads = TLS_SLICE_READS;
+}
+
 static int receive_bytes(void *context, unsigned char *bytes, size_t size)
 {
     struct tls_session *session = context;
     size_t count = size < session->slice ? size : session->slice;
-    if (count == 0) {
+    if (count == 0 || session->reads == 0) {
         return MBEDTLS_ERR_SSL_WANT_READ; /* the socket is still readable: poll returns at once */
     }
+    session->reads--;
     ssize_t received = recv(session->fd, bytes, count, MSG_DONTWAIT);
     if (received > 0) {
         session->slice -= (size_t)received;
@@ -226,7 +233,7 @@ enum tls_state tls_session_handshake(struct tls_session *session, bool *reset, c
                                      size_t why_size)
 {
     *reset = false;
-    session->slice = TLS_SLICE_BYTES;
+    renew_slice(session);
     int result = mbedtls_ssl_handshake_step(&session->ssl);
     if (result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE) {
         session->wants_write = result == MBEDTLS_ERR_SSL_WANT_WRITE;
@@ -263,14 +270,14 @@ static int io_result(struct tls_session *session, int result)
 
 int tls_session_read(struct tls_session *session, void *bytes, size_t size)
 {
-    session->slice = TLS_SLICE_BYTES;
+    renew_slice(session);
     return io_result(session,
                      mbedtls_ssl_read(&session->ssl, bytes, size < INT_MAX ? size : INT_MAX));
 }
 
 int tls_session_write(struct tls_session *session, const void *bytes, size_t count)
 {
-    session->slice = TLS_SLICE_BYTES;
+    renew_slice(session);
     return io_result(session, mbedtls_ssl_write(&session->ssl, bytes, count));
 }
 

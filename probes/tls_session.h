@@ -1,8 +1,8 @@
 /* A TLS client over a connected non-blocking socket: one handshake state per step. For tcp and tls;
  * http's is libcurl's own. The socket stays the caller's.
  *
- * No call reads more than TLS_SLICE_BYTES from the socket, so a peer that sends without end (empty
- * records, tickets) costs its own run time and nobody else's.
+ * No call reads more than TLS_SLICE_BYTES from the socket, nor more often than TLS_SLICE_READS, so
+ * a peer that sends without end (empty records, tickets) costs its own run time and nobody else's.
  * Memory: mbedTLS takes about 56 KiB of heap per session at its peak, more with a long chain;
  * all of it is back after tls_session_end(). Thread rule: the loop's thread. */
 #ifndef PICKET_TLS_SESSION_H
@@ -11,7 +11,7 @@
 #include "certinfo.h"
 #include "trust.h"
 
-enum { TLS_SLICE_BYTES = 64 * 1024 };
+enum { TLS_SLICE_BYTES = 64 * 1024, TLS_SLICE_READS = 128 };
 
 /* Must not move while active: mbedTLS holds pointers into it. */
 struct tls_session {
@@ -24,6 +24,7 @@ struct tls_session {
     bool ended;       /* the peer ended the stream, orderly or not */
     bool exhausted;   /* a failure was for lack of memory: the agent's, not the peer's */
     size_t slice;     /* bytes this call may still read */
+    unsigned reads;   /* how often it may still read: a record of a few bytes takes two */
 };
 
 enum tls_state { TLS_WAIT, TLS_YIELD, TLS_ESTABLISHED, TLS_FAILED };

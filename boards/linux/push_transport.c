@@ -11,6 +11,7 @@
 #include "buffer.h"
 #include "certinfo.h"
 #include "curl_once.h"
+#include "curl_slice.h"
 #include "curl_waits.h"
 #include "push_setup.h"
 
@@ -104,7 +105,11 @@ static CURLcode on_tls_config(CURL *easy, void *tls_config, void *context)
 {
     struct push_transport *transport = context;
     const struct trust *trust = &transport->setup.trust;
-    (void)easy;
+    struct curl_tlssessioninfo *info = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info ||
+        !info->internals || !curl_slice_attach(info->internals)) {
+        return CURLE_SSL_CONNECT_ERROR;
+    }
     certinfo_init(&transport->certinfo, &transport->facts, clock_wall(transport->clock),
                   trust->verify, false);
     trust_apply(trust, tls_config);

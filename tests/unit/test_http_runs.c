@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -299,6 +300,50 @@ static void busy_neighbours_starve_nobody(void **state)
     harness_free(harness);
 }
 
+/* Warnings of TLS, which a client passes over, for as long as somebody reads them (3 s at most). */
+static void *send_warnings(void *context)
+{
+    static const char warning[7] = {21, 3, 3, 0, 2, 1, 90};
+    char many[700 * sizeof warning];
+    int fd = accept(*(const int *)context, NULL, NULL);
+    time_t end = time(NULL) + 3;
+    for (size_t i = 0; i < sizeof many; i++)
+        many[i] = warning[i % sizeof warning];
+    while (time(NULL) < end && send(fd, many, sizeof many, MSG_NOSIGNAL) > 0)
+        continue;
+    close(fd);
+    return NULL;
+}
+
+static void a_peer_that_sends_warnings_without_end_delays_nobody(void **state)
+{
+    uint16_t port;
+    int listener = open_listener(&port);
+    pthread_t thread;
+    char text[512];
+    struct result result;
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, send_warnings, &listener), 0);
+    snprintf(text, sizeof text,
+             "[http a]\nurl = https://127.0.0.1:%u/\nurl = http://127.0.0.1:%u/\n"
+             "verify = off\ntimeout = 300ms\n",
+             port, server.port);
+    struct harness *harness = harness_new_with_slots(text, kinds, 1, 2);
+    assert_non_null(harness->runner);
+    harness_start(harness, 0);
+    harness_start(harness, 1);
+    assert_int_equal(harness_collect(harness, &result), ERROR_NONE);
+    assert_int_equal(result.target, 1);
+    assert_int_equal(result.outcome, OUTCOME_SUCCESS);
+    assert_int_equal(harness_collect(harness, &result), ERROR_NONE);
+    assert_int_equal(result.reason, REASON_TIMEOUT);
+    assert_int_equal(result.phase, PHASE_TLS);
+    assert_in_range(result.duration_us, 299 * USEC_PER_MSEC, 550 * USEC_PER_MSEC);
+    harness_free(harness);
+    pthread_join(thread, NULL);
+    close(listener);
+}
+
 /* One run over TLS against a server in this thread that answers, and never says goodbye. True when
  * the client's end of the connection is closed by the time the result is there. */
 static bool closes_with_its_run(struct harness *harness, int listener, struct made *made)
@@ -416,6 +461,7 @@ int main(void)
         cmocka_unit_test(targets_that_share_a_slot_share_nothing_else),
         cmocka_unit_test(a_silent_peer_delays_nobody),
         cmocka_unit_test(busy_neighbours_starve_nobody),
+        cmocka_unit_test(a_peer_that_sends_warnings_without_end_delays_nobody),
         cmocka_unit_test(a_tls_connection_is_closed_with_its_run),
         cmocka_unit_test(without_descriptors_the_result_is_unknown),
         cmocka_unit_test(mistakes_are_reported_with_their_line),
