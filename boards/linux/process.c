@@ -25,8 +25,19 @@ static void limit_descriptors(void)
     }
 }
 
+/* The memory of a process that was configured holds secrets. */
+static void keep_no_core(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+        limit.rlim_cur = 0;
+        (void)setrlimit(RLIMIT_CORE, &limit);
+    }
+}
+
 void process_prepare(void)
 {
     fill_standard_descriptors();
     limit_descriptors();
+    keep_no_core();
 }

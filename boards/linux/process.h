@@ -9,7 +9,8 @@
 
 /* Opens /dev/null where standard input, output or error is closed, since the next file that is
  * opened would take its place and get what is printed. Lowers the limit on open descriptors to
- * PROCESS_DESCRIPTORS_MAX when it is higher; a lower one stays. */
+ * PROCESS_DESCRIPTORS_MAX when it is higher; a lower one stays. Leaves no core file behind a crash:
+ * it would hold the secrets. */
 void process_prepare(void);
 
 #endif

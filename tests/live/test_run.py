@@ -383,6 +383,10 @@ class Scarcity(LiveTest):
         agent = self.agent(site(""), prefix=raised)
         self.assertEqual(resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)[0], 1024)
 
+    def test_a_crash_leaves_no_core_with_secrets_in_it(self):
+        agent = self.agent(site(""), prefix=["prlimit", "--core=4096:4096"])
+        self.assertEqual(resource.prlimit(agent.pid, resource.RLIMIT_CORE)[0], 0)
+
     def test_memory_after_the_start_is_small(self):
         if support.SANITIZED:
             self.skipTest("sanitizers have memory of their own")
