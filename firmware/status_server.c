@@ -16,7 +16,7 @@
 #define BACKLOG                 16
 #define ACCEPT_PAUSE_US         (100 * USEC_PER_MSEC)
 #define ANSWER_BYTES_FIXED      (64 * 1024)
-#define ANSWER_BYTES_PER_TARGET (8 * 1024)
+#define ANSWER_BYTES_PER_TARGET (32 * 1024) /* 48 values with the longest names and texts fit */
 
 /* EAGAIN: its backlog is full of clients, but there is somebody who listens. */
 static bool another_agent_answers(const struct sockaddr_un *address)

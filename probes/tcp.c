@@ -97,6 +97,10 @@ static enum progress begin_dialog(struct run *run)
 {
     struct tcp_run *state = run->state;
     const struct tcp_target *target = run->prepared;
+    if (target->script.count == 0) {
+        result_succeed(run->result); /* a connection was all that was asked for */
+        return finish(run);
+    }
     enter(run, STATE_DIALOG);
     state->quiet_at_us = usec_add(run->now_us, DIALOG_QUIET_US);
     if (state->spoke) {
