@@ -254,7 +254,10 @@ static void tcp_dialogs_end_as_the_peer_deserves(void **state)
         if (strstr(result.note, rows[i].note) == NULL) {
             fail_msg("%s: %s", rows[i].what, result.note);
         }
-        assert_int_equal(result.phases_reached, PHASES(false));
+        /* Without a step there is no dialog, so no phase of that name either. */
+        bool has_steps = rows[i].keys[0] != '\0';
+        assert_int_equal(result.phases_reached,
+                         has_steps ? PHASES(false) : PHASES(false) & ~PHASE_BIT(PHASE_DIALOG));
         bool regex = (result.facts_set & FACT_BIT(FACT_FAILED_DUE_TO_REGEX)) != 0;
         bool bytes = (result.facts_set & FACT_BIT(FACT_FAILED_DUE_TO_BYTES)) != 0;
         assert_int_equal(regex ? (int)result.facts[FACT_FAILED_DUE_TO_REGEX] : -1, rows[i].regex);
