@@ -1,13 +1,11 @@
-/* probe: one configured or ad-hoc probe, run once, shown as text, JSON or series.
- *
- * An ad-hoc probe is written down as the configuration text its options stand for and read by the
- * same loader, so that every key, check and message is the same as in a file. */
+/* probe: one configured or ad-hoc probe, run once, shown as text, JSON or series. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "adhoc.h"
 #include "cares_resolver.h"
 #include "expo_text.h"
 #include "linux_clock.h"
@@ -17,12 +15,7 @@
 #include "result_view.h"
 #include "runner.h"
 #include "site.h"
-#include "value.h"
 #include "verbs.h"
-
-#define ADHOC_NAME        "adhoc"
-#define ADHOC_FIXED_LINES 8 /* at most, before those of the arguments */
-#define ARGUMENTS_MAX     128
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_PROM };
 
@@ -61,157 +54,6 @@ static int print_help(void)
            "  %s probe tcp mail.example.net:25 --step 'expect /^220 /'\n",
            verbs_program(), verbs_program());
     return EXIT_CODE_OK;
-}
-
-static void print_key(const struct config_key *key)
-{
-    printf("  --%-16s %s", key->name, key->help ? key->help : "");
-    if (key->fallback) {
-        printf(" (default %s)", key->fallback);
-    }
-    printf("%s\n", key->flags & KEY_REPEATS ? "; may repeat" : "");
-}
-
-static int print_kind_help(const struct probe_kind *kind)
-{
-    printf("Usage: %s probe %s TARGET [--KEY VALUE]...\n\n%s\n\nKeys of this kind:\n",
-           verbs_program(), kind->name, kind->help);
-    for (unsigned i = 0; i < kind->key_count; i++) {
-        print_key(&kind->keys[i]);
-    }
-    printf("\nKeys of every kind:\n");
-    for (unsigned i = 0; i < PROBE_KEY_COUNT; i++) {
-        print_key(&config_probe_keys[i]);
-    }
-    return EXIT_CODE_OK;
-}
-
-static const struct probe_kind *find_kind(const char *word)
-{
-    unsigned count;
-    const struct probe_kind *const *kinds = registry_kinds(&count);
-    for (unsigned i = 0; i < count; i++) {
-        if (strcmp(kinds[i]->name, word) == 0) {
-            return kinds[i];
-        }
-    }
-    return NULL;
-}
-
-static int unknown_kind(const char *word)
-{
-    const char *names[32];
-    unsigned count;
-    const struct probe_kind *const *kinds = registry_kinds(&count);
-    for (unsigned i = 0; i < count; i++) {
-        names[i] = kinds[i]->name;
-    }
-    names[count] = NULL;
-    const char *near = value_near_miss(word, strlen(word), names);
-    if (near) {
-        return verbs_usage_error("probe", "unknown kind '%s'; did you mean '%s'?", word, near);
-    }
-    return verbs_usage_error("probe", "unknown kind '%s'", word);
-}
-
-/* Which argument each line of the ad-hoc text came from, for messages. */
-struct adhoc {
-    const char *argument_of_line[ARGUMENTS_MAX + ADHOC_FIXED_LINES];
-    unsigned lines;
-};
-
-static void print_adhoc_error(void *context, const char *file, unsigned line, const char *message)
-{
-    const struct adhoc *adhoc = context;
-    (void)file;
-    const char *argument =
-        line > 0 && line <= adhoc->lines ? adhoc->argument_of_line[line - 1] : "";
-    fprintf(stderr, "%s probe: %s%s%s\n", verbs_program(), argument, *argument ? ": " : "",
-            message);
-}
-
-static void adhoc_line(struct adhoc *adhoc, struct buffer *text, const char *argument,
-                       const char *key, const char *value)
-{
-    buffer_printf(text, "%s%s%s\n", key, value ? " = " : "", value ? value : "");
-    adhoc->argument_of_line[adhoc->lines++] = argument;
-}
-
-static const char *positional_key(const struct probe_kind *kind)
-{
-    for (unsigned i = 0; i < kind->key_count; i++) {
-        if (kind->keys[i].flags & KEY_TARGET) {
-            return kind->keys[i].name;
-        }
-    }
-    return "address";
-}
-
-/* What the text could not carry: its lines are numbered, and each is one argument. */
-static bool has_line_break(const char *text)
-{
-    return strpbrk(text, "\r\n") != NULL;
-}
-
-/* "--key value" and "--key=value", and targets. Returns false after printing what is wrong. */
-static bool adhoc_arguments(const struct probe_kind *kind, int argc, char **argv,
-                            struct adhoc *adhoc, struct buffer *text)
-{
-    static char names[ARGUMENTS_MAX + ADHOC_FIXED_LINES][CAP_NAME_BYTES];
-    if (argc > ARGUMENTS_MAX) {
-        verbs_usage_error("probe", "more than %d arguments", ARGUMENTS_MAX);
-        return false;
-    }
-    for (int i = 0; i < argc; i++) {
-        const char *argument = argv[i], *value = argument;
-        const char *key = positional_key(kind);
-        if (strncmp(argument, "--", 2) == 0) {
-            const char *equals = strchr(argument, '=');
-            size_t length = equals ? (size_t)(equals - argument - 2) : strlen(argument + 2);
-            value = equals ? equals + 1 : argv[++i];
-            if (i >= argc || length == 0 || length >= CAP_NAME_BYTES) {
-                verbs_usage_error("probe", "%s needs a value", argument);
-                return false;
-            }
-            memcpy(names[adhoc->lines], argument + 2, length);
-            key = names[adhoc->lines];
-        }
-        if (has_line_break(key) || has_line_break(value)) {
-            verbs_usage_error("probe", "a line break in an argument; write \\n in quotes");
-            return false;
-        }
-        adhoc_line(adhoc, text, argument, key, value);
-    }
-    return true;
-}
-
-static bool load_adhoc(const struct probe_kind *kind, int argc, char **argv)
-{
-    static char memory[64 * 1024];
-    static struct adhoc adhoc;
-    struct buffer text;
-    char header[CAP_NAME_BYTES + 16];
-    buffer_init(&text, memory, sizeof memory);
-    adhoc_line(&adhoc, &text, "", "[agent]", NULL);
-    adhoc_line(&adhoc, &text, "", "site", "local");
-    adhoc_line(&adhoc, &text, "", "[defaults]", NULL);
-    adhoc_line(&adhoc, &text, "", "interval", "1d"); /* so that any timeout fits */
-    snprintf(header, sizeof header, "[%s " ADHOC_NAME "]", kind->name);
-    adhoc_line(&adhoc, &text, "", header, NULL);
-    if (!adhoc_arguments(kind, argc, argv, &adhoc, &text)) {
-        return false;
-    }
-    if (buffer_overflowed(&text)) {
-        verbs_usage_error("probe", "arguments over %zu bytes", sizeof memory);
-        return false;
-    }
-    unsigned count;
-    const struct probe_kind *const *kinds = registry_kinds(&count);
-    struct config_errors errors = {.context = &adhoc, .report = print_adhoc_error};
-    struct config_loader loader;
-    config_begin(&loader, &config, kinds, count, &errors);
-    config_add_text(&loader, "command line", memory, text.used);
-    return config_finish(&loader);
 }
 
 /* Everything but the probe that was asked for is switched off, so that nothing else is opened. */
@@ -440,18 +282,18 @@ int cmd_probe(int argc, char **argv)
     if (!take_format(&argc, argv, &format)) {
         return EXIT_CODE_USAGE;
     }
-    const struct probe_kind *kind = argc > 0 ? find_kind(argv[0]) : NULL;
+    const struct probe_kind *kind = argc > 0 ? adhoc_kind(argv[0]) : NULL;
     if (asks_for_help(argc, argv)) {
-        return kind ? print_kind_help(kind) : print_help();
+        return kind ? adhoc_kind_help(kind) : print_help();
     }
     if (argc > 0 && strcmp(argv[0], "-c") == 0) {
         return probe_from_file(argc, argv, format);
     }
     if (!kind) {
-        return argc > 0 ? unknown_kind(argv[0])
+        return argc > 0 ? adhoc_unknown_kind(argv[0])
                         : verbs_usage_error("probe", "give -c FILE NAME, or KIND TARGET");
     }
-    if (!load_adhoc(kind, argc - 1, argv + 1)) {
+    if (!adhoc_load(kind, argc - 1, argv + 1, &config)) {
         return EXIT_CODE_USAGE;
     }
     select_probe(ADHOC_NAME);
