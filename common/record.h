@@ -1,0 +1,65 @@
+/* The records in a data block: dense, self-contained per block, decoded in order. SPEC.md has every
+ * byte.
+ *
+ * A result costs about four bytes: the target and the usual outcome in one, the start as what it
+ * differs from the target's own rhythm, the duration as what it differs from the target's last one.
+ * What is counted is what is stored: totals are made from records (ledger.h), never from results,
+ * so replaying a log gives the same totals to the last microsecond. */
+#ifndef PICKET_RECORD_H
+#define PICKET_RECORD_H
+
+#include "block.h"
+#include "result.h"
+
+/* Start times are kept to the millisecond. Durations are rounded up to this step; as every bound of
+ * a histogram and every latency objective is a multiple of it, no verdict changes by that. */
+#define RECORD_DURATION_STEP_US 10
+#define RECORD_MAX_BYTES        48 /* of one encoded record */
+
+enum record_sort {
+    RECORD_RESULT, /* one run of a target */
+    RECORD_MISSED, /* `count` runs of a target that were not made */
+    RECORD_COUNT,  /* a counter of the agent went up by `count` */
+    RECORD_RUN,    /* the agent started, perhaps on a new boot: `boot`, `at_us` */
+    RECORD_CLOCK,  /* from here on wall time is monotonic time plus `wall_offset_ms` */
+};
+
+struct record {
+    enum record_sort sort;
+    uint32_t target;      /* the ledger's id, from 1; RESULT and MISSED */
+    enum outcome outcome; /* RESULT */
+    enum reason reason;   /* RESULT; REASON_NONE unless it failed */
+    enum phase phase;     /* RESULT; PHASE_NONE on success */
+    usec_t at_us;         /* RESULT: start, RUN: now. Monotonic, whole milliseconds when decoded */
+    usec_t duration_us;   /* RESULT; a multiple of RECORD_DURATION_STEP_US */
+    uint8_t counter;      /* COUNT: its code (ledger.h) */
+    uint64_t count;       /* MISSED, COUNT */
+    uint64_t boot;        /* RUN */
+    int64_t wall_offset_ms; /* CLOCK; BLOCK_WALL_UNKNOWN: no longer trusted */
+};
+
+/* The record of a result: its duration rounded up, its start cut to the millisecond. */
+struct record record_of_result(uint32_t target, const struct result *result);
+
+/* What encoder and decoder both remember within one block. Zeroed by record_coder_init(). */
+struct record_rhythm {
+    uint32_t target; /* 0: free */
+    int64_t at_ms, gap_ms, duration_steps;
+};
+struct record_coder {
+    int64_t base_ms;
+    struct record_rhythm rhythms[CAP_TARGETS]; /* by target modulo CAP_TARGETS */
+};
+
+/* For a block whose times count from base_ms. */
+void record_coder_init(struct record_coder *coder, int64_t base_ms);
+/* Encodes behind `used` bytes of a block's payload; returns the bytes it took, 0 when there are not
+ * RECORD_MAX_BYTES left, and then nothing has changed. */
+size_t record_encode(struct record_coder *coder, const struct record *record, uint8_t *payload,
+                     size_t used);
+/* Decodes the record at `at` of `used` bytes; returns the bytes it took, 0 when they are no record.
+ * Never reads past `used`. A decoded record has every field in its range. */
+size_t record_decode(struct record_coder *coder, const uint8_t *payload, size_t at, size_t used,
+                     struct record *record);
+
+#endif
