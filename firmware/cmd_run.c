@@ -3,47 +3,48 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "config_file.h"
 #include "daemon.h"
 #include "signals.h"
 #include "site.h"
+#include "supervisor.h"
 #include "verbs.h"
 
-static struct config config;
+/* What outlives a crash of the agent. Only the pages that are written to cost memory. */
+#define REGION_BYTES ((size_t)1 << 20)
+
+struct run_arguments {
+    const char *file;
+    const char *socket_path; /* NULL: the configuration's */
+    bool alone;
+};
 
 static const char help[] =
-    "Runs the agent in the foreground; an init system supervises it. Logs go to stderr, with\n"
-    "journald's level prefixes under systemd.\n"
+    "Runs the agent in the foreground, and starts it again when it crashes. Logs go to stderr,\n"
+    "with journald's level prefixes under systemd.\n"
     "\n"
     "Options:\n"
-    "  -c FILE        the configuration\n"
-    "  --socket PATH  the status socket, instead of the configuration's\n"
+    "  -c FILE          the configuration; - reads standard input\n"
+    "  --socket PATH    the status socket, instead of the configuration's\n"
+    "  --no-supervisor  one process alone: a crash is its end, and the init system's affair\n"
     "  --help\n"
     "\n"
     "Signals: SIGTERM and SIGINT push a last time and end (a second one ends at once). SIGHUP\n"
     "checks FILE again and restarts with it; a bad one is refused and the old one keeps running.\n"
     "\n"
-    "Exit code: 0 ended by a signal, 1 could not start, 2 wrong arguments or configuration.\n";
+    "Exit code: 0 ended by a signal, 1 could not start, or crashed when it was to stop, 2 wrong\n"
+    "arguments or configuration.\n";
 
-/* The same process starts over with the new file: a supervisor sees one and the same pid. */
-static int restart(char **argv, const char *file, const char *socket_path)
+/* Returns an exit code, or -1 to go on. */
+static int parse(int argc, char **argv, struct run_arguments *arguments)
 {
-    char *arguments[] = {argv[-1], "run", "-c", (char *)(uintptr_t)file, NULL, NULL, NULL};
-    if (socket_path) {
-        arguments[4] = "--socket";
-        arguments[5] = (char *)(uintptr_t)socket_path;
-    }
-    execv("/proc/self/exe", arguments);
-    fprintf(stderr, "picket: error: restart: %s\n", strerror(errno));
-    return EXIT_CODE_FAILURE;
-}
-
-int cmd_run(int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"socket", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0}};
-    const char *file = NULL, *socket_path = NULL;
+    static const struct option options[] = {{"socket", required_argument, NULL, 's'},
+                                            {"no-supervisor", no_argument, NULL, 'n'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     int letter;
     opterr = 0; /* getopt would not name the program */
     while ((letter = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
@@ -51,26 +52,114 @@ int cmd_run(int argc, char **argv)
             printf("Usage: %s run -c FILE\n\n%s", verbs_program(), help);
             return EXIT_CODE_OK;
         } else if (letter == 'c') {
-            file = optarg;
+            arguments->file = optarg;
         } else if (letter == 's') {
-            socket_path = optarg;
+            arguments->socket_path = optarg;
+        } else if (letter == 'n') {
+            arguments->alone = true;
         } else {
             return verbs_option_error("run", argv[optind - 1]);
         }
     }
-    if (!file || optind != argc) {
+    if (!arguments->file || optind != argc) {
         return verbs_usage_error("run", "give the configuration with -c FILE");
     }
-    signals_hold();
-    if (!site_load(file, &config)) {
-        return EXIT_CODE_USAGE;
+    return -1;
+}
+
+/* Copies standard input into `fd`, as much as a configuration may have and a byte more, so that the
+ * one who reads it sees that it is too large. */
+static bool copy_input(int fd)
+{
+    char bytes[4096];
+    for (size_t total = 0; total <= CONFIG_FILE_BYTES_MAX;) {
+        ssize_t count = read(STDIN_FILENO, bytes, sizeof bytes);
+        if (count == 0) {
+            return true;
+        }
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count < 0 || write(fd, bytes, (size_t)count) != count) {
+            return false;
+        }
+        total += (size_t)count;
     }
-    switch (daemon_run(file, &config, socket_path)) {
+    return true;
+}
+
+/* Puts what standard input says into a file in memory in its place: each life of the agent reads it
+ * from the beginning. */
+static bool keep_input(void)
+{
+    int fd = memfd_create("picket-configuration", MFD_CLOEXEC);
+    bool good = fd >= 0 && copy_input(fd) && dup2(fd, STDIN_FILENO) == STDIN_FILENO;
+    if (!good) {
+        fprintf(stderr, "picket: error: standard input: %s\n", strerror(errno));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return good;
+}
+
+/* One life of the agent. */
+static enum supervised_end run_agent(void *context, const struct supervised *supervised)
+{
+    static struct config config;
+    const struct run_arguments *arguments = context;
+    if (strcmp(arguments->file, "-") == 0) {
+        (void)lseek(STDIN_FILENO, 0, SEEK_SET);
+    }
+    if (!site_load(arguments->file, &config)) {
+        return SUPERVISED_BAD_CONFIG;
+    }
+    switch (daemon_run(arguments->file, &config, arguments->socket_path, supervised)) {
     case DAEMON_RELOAD:
-        return restart(argv, file, socket_path);
+        return SUPERVISED_RELOAD;
     case DAEMON_REFUSED:
-        return EXIT_CODE_FAILURE;
+        return SUPERVISED_FAILED;
     case DAEMON_STOPPED:
+        break;
+    }
+    return SUPERVISED_STOPPED;
+}
+
+/* Without a parent, the same process starts over with the new file: whoever watches it sees one and
+ * the same pid. */
+static int restart(char **argv, const struct run_arguments *arguments)
+{
+    char *words[] = {
+        argv[-1], "run", "--no-supervisor", "-c", (char *)(uintptr_t)arguments->file, NULL,
+        NULL,     NULL};
+    if (arguments->socket_path) {
+        words[5] = "--socket";
+        words[6] = (char *)(uintptr_t)arguments->socket_path;
+    }
+    execv("/proc/self/exe", words);
+    fprintf(stderr, "picket: error: restart: %s\n", strerror(errno));
+    return EXIT_CODE_FAILURE;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run_arguments arguments = {0};
+    int code = parse(argc, argv, &arguments);
+    if (code >= 0) {
+        return code;
+    }
+    if (strcmp(arguments.file, "-") == 0 && !keep_input()) {
+        return EXIT_CODE_FAILURE;
+    }
+    switch (arguments.alone ? supervisor_skip(REGION_BYTES, run_agent, &arguments)
+                            : supervisor_run(REGION_BYTES, run_agent, &arguments)) {
+    case SUPERVISED_RELOAD:
+        return restart(argv, &arguments);
+    case SUPERVISED_BAD_CONFIG:
+        return EXIT_CODE_USAGE;
+    case SUPERVISED_FAILED:
+        return EXIT_CODE_FAILURE;
+    case SUPERVISED_STOPPED:
         break;
     }
     return EXIT_CODE_OK;

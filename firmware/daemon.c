@@ -21,6 +21,7 @@
 
 struct daemon {
     const struct config *config;
+    const struct supervised *supervised;
     const char *socket_path; /* NULL: no status socket */
     enum clock_trust trust;
     struct clock clock;
@@ -172,7 +173,8 @@ static enum error open_ports(struct daemon *daemon)
 {
     const struct config *config = daemon->config;
     struct config_errors errors = {.context = daemon, .report = log_config_error};
-    if (signals_open(&daemon->signals) || !(daemon->resolver = cares_resolver_new())) {
+    if (signals_open(&daemon->signals, daemon->supervised->by_parent) ||
+        !(daemon->resolver = cares_resolver_new())) {
         logger_printf(&daemon->logger, LOG_LEVEL_ERROR, "out of descriptors or memory at start");
         return ERROR_EXHAUSTED;
     }
@@ -277,10 +279,23 @@ static void warn_of_what_has_no_effect(const struct daemon *daemon)
     }
 }
 
-enum daemon_end daemon_run(const char *path, const struct config *config, const char *socket_path)
+static void tell_why_started(const struct daemon *daemon)
+{
+    const struct supervised *supervised = daemon->supervised;
+    char how[64];
+    if (supervised->cause == START_CRASH) {
+        supervised_describe(supervised, how, sizeof how);
+        logger_printf(&daemon->logger, LOG_LEVEL_INFO, "start %u: the agent before %s",
+                      supervised->starts, how);
+    }
+}
+
+enum daemon_end daemon_run(const char *path, const struct config *config, const char *socket_path,
+                           const struct supervised *supervised)
 {
     struct daemon *daemon = &daemon_state;
     daemon->config = config;
+    daemon->supervised = supervised;
     daemon->socket_path =
         socket_path ? socket_path : config_text(config, &config->agent, AGENT_SOCKET, NULL);
     daemon->signals.fd = -1;
@@ -296,6 +311,7 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
     logger_printf(&daemon->logger, LOG_LEVEL_INFO, "%s (%s) site %s: %u probes, %u targets, %s",
                   picket_version, picket_commit, config_site(config), config->probe_count,
                   config->target_count, daemon->transport ? "pushing" : "not pushing");
+    tell_why_started(daemon);
     warn_of_what_has_no_effect(daemon);
     run_loop(daemon);
     bool again = daemon->reload.state == RELOAD_GOOD;

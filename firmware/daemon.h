@@ -3,6 +3,7 @@
 #define PICKET_DAEMON_H
 
 #include "config.h"
+#include "supervisor.h"
 
 enum daemon_end {
     DAEMON_STOPPED, /* SIGTERM or SIGINT: pushed a last time and ended in order */
@@ -10,9 +11,10 @@ enum daemon_end {
     DAEMON_REFUSED, /* could not start; the reason was printed */
 };
 
-/* Runs until a signal ends it. `path` is read again on SIGHUP. `config` is borrowed.
- * `socket_path` replaces the configuration's status socket unless it is NULL. One daemon per
- * process: its memory is static. */
-enum daemon_end daemon_run(const char *path, const struct config *config, const char *socket_path);
+/* Runs until a signal ends it. `path` is read again on SIGHUP. `config` and `supervised` are
+ * borrowed. `socket_path` replaces the configuration's status socket unless it is NULL. One daemon
+ * per process: its memory is static. */
+enum daemon_end daemon_run(const char *path, const struct config *config, const char *socket_path,
+                           const struct supervised *supervised);
 
 #endif

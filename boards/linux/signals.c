@@ -1,32 +1,42 @@
 #include "signals.h"
 
-#include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static sigset_t handled(void)
+static void add_everybodys(sigset_t *set)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    return set;
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
+}
+
+static void add_parents(sigset_t *set)
+{
+    sigaddset(set, SIGNALS_PARENT_STOP);
+    sigaddset(set, SIGNALS_PARENT_RELOAD);
 }
 
 void signals_hold(void)
 {
-    sigset_t set = handled();
+    sigset_t set;
+    sigemptyset(&set);
+    add_everybodys(&set);
+    add_parents(&set);
     signal(SIGPIPE, SIG_IGN);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-enum error signals_open(struct signals *signals)
+enum error signals_open(struct signals *signals, bool by_parent)
 {
-    *signals = (struct signals){.fd = -1};
-    sigset_t set = handled();
+    sigset_t set;
+    sigemptyset(&set);
+    if (by_parent) {
+        add_parents(&set);
+    } else {
+        add_everybodys(&set);
+    }
     signals_hold();
-    signals->fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    *signals = (struct signals){.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
     return signals->fd < 0 ? ERROR_EXHAUSTED : ERROR_NONE;
 }
 
@@ -50,7 +60,7 @@ void signals_step(struct signals *signals, const struct waits *ready)
     }
     struct signalfd_siginfo info;
     while (read(signals->fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP) {
+        if (info.ssi_signo == SIGHUP || info.ssi_signo == SIGNALS_PARENT_RELOAD) {
             signals->reload = true;
         } else {
             signals->stop = true;

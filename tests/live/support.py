@@ -321,6 +321,14 @@ class Certificates:
 
 # ---- the agent ----
 
+def alive(pid):
+    """False too for a zombie, which nobody but its parent can tell from nothing."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def ask(path, question=b"json\n", timeout=5):
     """The exit code and the rendering a status socket answers with."""
     with socket.socket(socket.AF_UNIX) as client:
@@ -382,7 +390,19 @@ class Agent:
 
     @property
     def pid(self):
+        """The supervisor's, which is what an init system knows."""
         return self.process.pid
+
+    def children(self):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            return [int(pid) for pid in
+                    pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        return []
+
+    @property
+    def worker(self):
+        """The process that probes and pushes: the supervisor's one child. Waits for it."""
+        return wait_until(self.children, f"a child of {self.pid}: {self.log()[-2000:]}")[0]
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
@@ -422,18 +442,25 @@ class Agent:
         return self.wait_status(enough, f"{runs} runs of {probe}", seconds)
 
     def memory_kib(self, field="VmRSS"):
-        text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        text = pathlib.Path(f"/proc/{self.worker}/status").read_text()
         return int(re.search(rf"{field}:\s+(\d+)", text).group(1))
 
     def cpu_seconds(self):
-        text = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        text = pathlib.Path(f"/proc/{self.worker}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(text[11]) + int(text[12])) / os.sysconf("SC_CLK_TCK")
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return len(os.listdir(f"/proc/{self.worker}/fd"))
 
     def signal(self, number):
         os.kill(self.pid, number)
+
+    def stand_still(self):
+        """The worker stands still until it may go_on()."""
+        os.kill(self.worker, signal.SIGSTOP)
+
+    def go_on(self):
+        os.kill(self.worker, signal.SIGCONT)
 
     def wait(self, seconds=20.0):
         """The exit code."""
@@ -445,6 +472,13 @@ class Agent:
     def terminate(self, seconds=20.0):
         self.signal(signal.SIGTERM)
         return self.wait(seconds)
+
+    def kill(self):
+        """No word of goodbye; the kernel ends the worker too."""
+        worker = self.worker
+        self.signal(signal.SIGKILL)
+        self.wait()
+        wait_until(lambda: not alive(worker), "the worker is gone")
 
     def close(self):
         if self.process and self.process.poll() is None:

@@ -230,8 +230,7 @@ class Reload(LiveTest):
 class Socket(LiveTest):
     def test_a_socket_left_by_a_killed_agent_is_replaced(self):
         agent = self.agent(site(""))
-        agent.signal(signal.SIGKILL)
-        agent.wait()
+        agent.kill()
         self.assertTrue(agent.socket.exists())
         agent.start()
         self.assertTrue(agent.answers())
@@ -245,7 +244,7 @@ class Socket(LiveTest):
 
     def test_a_second_agent_is_refused_even_when_the_first_is_too_busy_to_answer(self):
         agent = self.agent(site(""))
-        agent.signal(signal.SIGSTOP)
+        agent.stand_still()
         clients = []
         try:
             for _ in range(20):  # until the backlog is full
@@ -259,7 +258,7 @@ class Socket(LiveTest):
             second = picketd("run", "-c", agent.config, "--socket", agent.socket)
             self.assertEqual(second.returncode, 1)
         finally:
-            agent.signal(signal.SIGCONT)
+            agent.go_on()
             for client in clients:
                 client.close()
         wait_until(agent.answers, "the first still owns its socket")
@@ -330,11 +329,11 @@ class Scarcity(LiveTest):
         agent.wait_runs("p0", 2)
 
         def limit(soft):
-            hard = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)[1]
-            resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (soft, hard))
+            hard = resource.prlimit(agent.worker, resource.RLIMIT_NOFILE)[1]
+            resource.prlimit(agent.worker, resource.RLIMIT_NOFILE, (soft, hard))
 
         def lowest_free():
-            taken = {int(number) for number in os.listdir(f"/proc/{agent.pid}/fd")}
+            taken = {int(number) for number in os.listdir(f"/proc/{agent.worker}/fd")}
             return min(set(range(len(taken) + 1)) - taken)
 
         # The limit is on numbers, and a run that is over leaves the lowest ones free.
@@ -369,23 +368,23 @@ class Scarcity(LiveTest):
                                              "timeout = 2s") for i in range(30)),
                                 agent="concurrency = 32"))
         agent.wait_status(lambda s: s["runs_in_flight"] > 5, "runs in flight")
-        hard = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)[1]
-        resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (3, hard))
+        hard = resource.prlimit(agent.worker, resource.RLIMIT_NOFILE)[1]
+        resource.prlimit(agent.worker, resource.RLIMIT_NOFILE, (3, hard))
         cpu = agent.cpu_seconds()
         time.sleep(1.5)
         self.assertLess(agent.cpu_seconds() - cpu, 0.75)
-        resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (1024, hard))
+        resource.prlimit(agent.worker, resource.RLIMIT_NOFILE, (1024, hard))
         agent.wait_status(lambda s: any(t["results"]["success"] for t in s["targets"]), "goes on")
         self.assertEqual(agent.terminate(), 0)
 
     def test_the_limit_of_descriptors_is_lowered_to_what_select_can_hold(self):
         raised = ["prlimit", "--nofile=4096:4096"]
         agent = self.agent(site(""), prefix=raised)
-        self.assertEqual(resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)[0], 1024)
+        self.assertEqual(resource.prlimit(agent.worker, resource.RLIMIT_NOFILE)[0], 1024)
 
     def test_a_crash_leaves_no_core_with_secrets_in_it(self):
         agent = self.agent(site(""), prefix=["prlimit", "--core=4096:4096"])
-        self.assertEqual(resource.prlimit(agent.pid, resource.RLIMIT_CORE)[0], 0)
+        self.assertEqual(resource.prlimit(agent.worker, resource.RLIMIT_CORE)[0], 0)
 
     def test_memory_after_the_start_is_small(self):
         if support.SANITIZED:
@@ -408,8 +407,9 @@ class Scarcity(LiveTest):
         agent = self.agent(site(http("p", target.url())), prefix=[
             "sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"])
         agent.wait_runs("p", 3)
-        for number in (0, 1, 2):
-            self.assertEqual(os.readlink(f"/proc/{agent.pid}/fd/{number}"), "/dev/null")
+        for pid in (agent.pid, agent.worker):
+            for number in (0, 1, 2):
+                self.assertEqual(os.readlink(f"/proc/{pid}/fd/{number}"), "/dev/null")
 
     def test_loop_lag_is_told(self):
         gateway = self.closing(Pushgateway(self.folder))
@@ -420,9 +420,9 @@ class Scarcity(LiveTest):
         def stand_still_and_look():
             """The lag stands in one push: the late one, which the next regular one may follow
             sooner than the gateway can be asked. Then the agent is stopped once more."""
-            agent.signal(signal.SIGSTOP)
+            agent.stand_still()
             time.sleep(1.2)
-            agent.signal(signal.SIGCONT)
+            agent.go_on()
             until = time.monotonic() + 1.5
             while time.monotonic() < until:
                 if gateway.series().total("picket_loop_lag_seconds") > 0.5:
@@ -451,8 +451,9 @@ class Secrets(LiveTest):
         agent.wait_runs("basic", 3)
         agent.wait_status(lambda s: s["push"]["attempts"]["accepted"] > 0, "a push")
         told = [ask(agent.socket, question)[1] for question in (b"text\n", b"json\n", b"colour\n")]
-        told.append(pathlib.Path(f"/proc/{agent.pid}/cmdline").read_text())
-        told.append(pathlib.Path(f"/proc/{agent.pid}/environ").read_text())
+        for pid in (agent.pid, agent.worker):
+            told.append(pathlib.Path(f"/proc/{pid}/cmdline").read_text())
+            told.append(pathlib.Path(f"/proc/{pid}/environ").read_text())
         told.append(gateway.exposition())
         for verb in (["check", agent.config], ["check", "--format", "json", agent.config],
                      ["probe", "-c", agent.config, "basic"],

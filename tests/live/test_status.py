@@ -96,15 +96,14 @@ class Page(LiveTest):
 
     def test_a_stale_socket_and_a_stopped_agent_are_no_agent(self):
         agent = self.agent(site(http("p", self.target.url("/x"))))
-        agent.signal(signal.SIGSTOP)
+        agent.stand_still()
         begin = time.monotonic()
         done = self.status(agent)
-        agent.signal(signal.SIGCONT)
+        agent.go_on()
         self.assertEqual(done.returncode, 2)
         self.assertIn("timed out", done.stderr)
         self.assertLess(time.monotonic() - begin, 4 * support.PATIENCE)
-        agent.signal(signal.SIGKILL)
-        agent.wait()
+        agent.kill()
         done = self.status(agent)
         self.assertEqual(done.returncode, 2)
         self.assertIn("refused", done.stderr)
