@@ -15,6 +15,16 @@
 #define BLOCK_PART_HEADER    32
 #define BLOCK_PART_BYTES     (BLOCK_BYTES - BLOCK_PART_HEADER) /* of a checkpoint */
 
+/* What a store can be: 64 KiB need 16 blocks, 64 MiB are 16384. */
+#define BLOCK_COUNT_MIN        10
+#define BLOCK_COUNT_MAX        16384
+#define BLOCK_SLOTS_MIN        4 /* data blocks; one is always free for the next rewrite */
+#define BLOCK_PARTS_MAX        128
+#define BLOCK_RECORD_BYTES_MIN 3 /* of the shortest record */
+/* Monotonic times are 0 to this, offsets to wall time at most this either way: the sum of two, in
+ * microseconds, still fits. */
+#define BLOCK_TIME_MAX_MS (INT64_C(1) << 52)
+
 enum block_kind {
     BLOCK_EMPTY,   /* all zeros: never written */
     BLOCK_DAMAGED, /* anything that does not prove itself */
@@ -61,16 +71,21 @@ struct block_data {
 enum block_kind block_check(const uint8_t bytes[BLOCK_BYTES], uint64_t store);
 
 /* Encode the header and seal; the payload behind the header must be in place, its rest is zeroed
- * here. */
+ * here. Fields out of the range that SPEC.md gives them make a block nobody will read. */
 void block_super_seal(uint8_t bytes[BLOCK_BYTES], const struct block_super *super);
 void block_part_seal(uint8_t bytes[BLOCK_BYTES], uint64_t store, const struct block_part *part);
 void block_data_seal(uint8_t bytes[BLOCK_BYTES], uint64_t store, const struct block_data *data);
 
 /* Decode a block that block_check() has told to be of this kind. False: a field is out of its
- * range, and the block is as good as damaged. */
+ * range, and the block is as good as damaged. Of a super of a newer format version only `store` and
+ * `format_version` are told, the rest is 0. Every 64-bit count is below 2^63: adding to one is
+ * safe. */
 MUST_CHECK bool block_super_read(const uint8_t bytes[BLOCK_BYTES], struct block_super *super);
 MUST_CHECK bool block_part_read(const uint8_t bytes[BLOCK_BYTES], struct block_part *part);
 MUST_CHECK bool block_data_read(const uint8_t bytes[BLOCK_BYTES], struct block_data *data);
+
+/* Known and in range, or BLOCK_WALL_UNKNOWN. */
+bool block_wall_offset_valid(int64_t wall_offset_ms);
 
 /* Data blocks of this layout, and the block index of data slot `slot`. */
 static inline uint32_t block_super_slots(const struct block_super *super)
