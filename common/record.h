@@ -41,6 +41,11 @@ struct record {
 /* The record of a result: its duration rounded up, its start cut to the millisecond. */
 struct record record_of_result(uint32_t target, const struct result *result);
 
+/* Reasons as they stand on disk, here and in a checkpoint: codes of their own, from 1, so that the
+ * order of the enum stays free. `reason` is below REASON_COUNT. A code that is none: REASON_NONE. */
+uint8_t record_reason_code(enum reason reason);
+enum reason record_reason_of(uint8_t code);
+
 /* What encoder and decoder both remember within one block. Zeroed by record_coder_init(). */
 struct record_rhythm {
     uint32_t target; /* 0: free */
