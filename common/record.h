@@ -14,7 +14,10 @@
 /* Start times are kept to the millisecond. Durations are rounded up to this step; as every bound of
  * a histogram and every latency objective is a multiple of it, no verdict changes by that. */
 #define RECORD_DURATION_STEP_US 10
-#define RECORD_MAX_BYTES        48 /* of one encoded record */
+#define RECORD_MAX_BYTES        28 /* of one encoded record */
+/* Targets whose rhythm is remembered, by id modulo this. Part of the format: a board's own
+ * CAP_TARGETS must not change what bytes mean. */
+#define RECORD_RHYTHMS 256
 
 enum record_sort {
     RECORD_RESULT, /* one run of a target */
@@ -38,11 +41,12 @@ struct record {
     int64_t wall_offset_ms; /* CLOCK; BLOCK_WALL_UNKNOWN: no longer trusted */
 };
 
-/* The record of a result: its duration rounded up, its start cut to the millisecond. */
+/* The record of a result: its duration rounded up, its start cut to the millisecond; both within
+ * what a record can hold. */
 struct record record_of_result(uint32_t target, const struct result *result);
 
 /* Reasons as they stand on disk, here and in a checkpoint: codes of their own, from 1, so that the
- * order of the enum stays free. `reason` is below REASON_COUNT. A code that is none: REASON_NONE. */
+ * order of the enum stays free. `reason` is below REASON_COUNT; REASON_NONE: no such code. */
 uint8_t record_reason_code(enum reason reason);
 enum reason record_reason_of(uint8_t code);
 
@@ -53,17 +57,19 @@ struct record_rhythm {
 };
 struct record_coder {
     int64_t base_ms;
-    struct record_rhythm rhythms[CAP_TARGETS]; /* by target modulo CAP_TARGETS */
+    struct record_rhythm rhythms[RECORD_RHYTHMS];
 };
 
 /* For a block whose times count from base_ms. */
 void record_coder_init(struct record_coder *coder, int64_t base_ms);
-/* Encodes behind `used` bytes of a block's payload; returns the bytes it took, 0 when there are not
- * RECORD_MAX_BYTES left, and then nothing has changed. */
+/* Encodes behind `used` bytes of a block's payload, which has BLOCK_DATA_BYTES; returns the bytes
+ * it took, 0 when there are not RECORD_MAX_BYTES left, and then nothing has changed. A record with
+ * a field out of its range is a bug of the caller. */
 size_t record_encode(struct record_coder *coder, const struct record *record, uint8_t *payload,
                      size_t used);
-/* Decodes the record at `at` of `used` bytes; returns the bytes it took, 0 when they are no record.
- * Never reads past `used`. A decoded record has every field in its range. */
+/* Decodes the record at `at` of `used` bytes; returns the bytes it took, 0 when they are no record,
+ * and then the coder has not changed. Never reads past `used`. A decoded record has every field in
+ * its range, and encoding it again gives the same bytes. */
 size_t record_decode(struct record_coder *coder, const uint8_t *payload, size_t at, size_t used,
                      struct record *record);
 
