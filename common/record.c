@@ -1,20 +1,8 @@
-#include "record.h"
-
 #include <assert.h>
 #include <string.h>
 
 #include "bytes.h"
-
-/* A record opens with the varint id * 2 + x. Without x it is a success; with x a byte says what it
- * is: the code of a failure's reason, or one of these. */
-enum sort_code {
-    SORT_REASON_END = 64, /* reasons have codes below */
-    SORT_UNKNOWN = 64,
-    SORT_MISSED = 65,
-    SORT_COUNT = 66, /* from here with id 0: the agent's own */
-    SORT_RUN = 67,
-    SORT_CLOCK = 68,
-};
+#include "record_parts.h"
 
 /* Codes on disk. They never change and are never used again for something else, whatever becomes of
  * the order of the enums; 0 is no reason and no phase. */
@@ -36,7 +24,8 @@ static const uint8_t reason_codes[] = {
     [REASON_INTERNAL] = 29,
 };
 static_assert(ARRAY_LEN(reason_codes) == REASON_COUNT, "one code for each reason");
-static_assert((int)REASON_COUNT < SORT_REASON_END, "codes of reasons stay below the other sorts");
+static_assert((int)REASON_COUNT < RECORD_CODE_REASON_END,
+              "codes of reasons stay below the other sorts");
 
 static const uint8_t phase_codes[] = {
     [PHASE_RESOLVE] = 1,    [PHASE_CONNECT] = 2,  [PHASE_STARTTLS] = 3, [PHASE_TLS] = 4,
@@ -44,10 +33,6 @@ static const uint8_t phase_codes[] = {
     [PHASE_SETUP] = 9,      [PHASE_RTT] = 10,     [PHASE_NONE] = 0,
 };
 static_assert(ARRAY_LEN(phase_codes) == PHASE_COUNT + 1, "one code for each phase, and for none");
-
-#define AT_MAX_US    (BLOCK_TIME_MAX_MS * USEC_PER_MSEC)
-#define STEPS_MAX    (INT64_MAX / RECORD_DURATION_STEP_US)
-#define UINT64_BYTES 8
 
 uint8_t record_reason_code(enum reason reason)
 {
@@ -64,6 +49,16 @@ enum reason record_reason_of(uint8_t code)
     return (enum reason)reason; /* REASON_NONE is REASON_COUNT */
 }
 
+bool record_phase_of(uint8_t code, enum phase *phase)
+{
+    unsigned found = 0;
+    while (found <= PHASE_NONE && phase_codes[found] != code) {
+        found++;
+    }
+    *phase = found <= PHASE_NONE ? (enum phase)found : PHASE_NONE;
+    return found <= PHASE_NONE;
+}
+
 static bool result_in_range(const struct record *record)
 {
     bool failed = record->outcome == OUTCOME_FAILURE;
@@ -75,10 +70,11 @@ static bool result_in_range(const struct record *record)
 
 static bool time_in_range(const struct record *record)
 {
-    return record->at_us >= 0 && record->at_us <= AT_MAX_US && record->at_us % USEC_PER_MSEC == 0;
+    return record->at_us >= 0 && record->at_us <= RECORD_AT_MAX_US &&
+           record->at_us % USEC_PER_MSEC == 0;
 }
 
-static bool in_range(const struct record *record)
+bool record_in_range(const struct record *record)
 {
     switch (record->sort) {
     case RECORD_RESULT:
@@ -97,10 +93,10 @@ static bool in_range(const struct record *record)
 
 struct record record_of_result(uint32_t target, const struct result *result)
 {
-    usec_t at_us = usec_min(usec_max(result->started_us, 0), AT_MAX_US);
+    usec_t at_us = usec_min(usec_max(result->started_us, 0), RECORD_AT_MAX_US);
     usec_t duration_us = usec_max(result->duration_us, 0);
     int64_t steps = duration_us / RECORD_DURATION_STEP_US;
-    if (duration_us % RECORD_DURATION_STEP_US != 0 && steps < STEPS_MAX) {
+    if (duration_us % RECORD_DURATION_STEP_US != 0 && steps < RECORD_STEPS_MAX) {
         steps++;
     }
     return (struct record){
@@ -120,15 +116,13 @@ void record_coder_init(struct record_coder *coder, int64_t base_ms)
     coder->base_ms = base_ms;
 }
 
-/* The target's rhythm; that of one not seen yet starts at the block's base without a gap. */
-static struct record_rhythm rhythm_of(const struct record_coder *coder, uint32_t target)
+struct record_rhythm record_rhythm_of(const struct record_coder *coder, uint32_t target)
 {
     struct record_rhythm rhythm = coder->rhythms[target % RECORD_RHYTHMS];
     return rhythm.target == target ? rhythm : (struct record_rhythm){.at_ms = coder->base_ms};
 }
 
-/* When the next start is due. Modulo 2^64, as a block may hold any numbers. */
-static uint64_t due_ms(const struct record_rhythm *rhythm)
+uint64_t record_due_ms(const struct record_rhythm *rhythm)
 {
     return (uint64_t)rhythm->at_ms + (uint64_t)rhythm->gap_ms;
 }
@@ -143,9 +137,7 @@ static void remember_result(struct record_coder *coder, const struct record *rec
     rhythm->duration_steps = record->duration_us / RECORD_DURATION_STEP_US;
 }
 
-/* What a record changes for those behind it. A new run may be a new boot, whose time begins again.
- */
-static void remember(struct record_coder *coder, const struct record *record)
+void record_remember(struct record_coder *coder, const struct record *record)
 {
     if (record->sort == RECORD_RESULT) {
         remember_result(coder, record);
@@ -161,20 +153,20 @@ static size_t put_difference(uint8_t *to, int64_t value, uint64_t expected)
 
 static size_t put_result(const struct record_coder *coder, const struct record *record, uint8_t *to)
 {
-    struct record_rhythm rhythm = rhythm_of(coder, record->target);
+    struct record_rhythm rhythm = record_rhythm_of(coder, record->target);
     bool success = record->outcome == OUTCOME_SUCCESS;
     size_t count = bytes_put_varint(to, (uint64_t)record->target * 2 + (success ? 0 : 1));
     if (!success) {
         to[count++] = record->outcome == OUTCOME_FAILURE ? record_reason_code(record->reason)
-                                                         : (uint8_t)SORT_UNKNOWN;
+                                                         : (uint8_t)RECORD_CODE_UNKNOWN;
         to[count++] = phase_codes[record->phase];
     }
-    count += put_difference(to + count, record->at_us / USEC_PER_MSEC, due_ms(&rhythm));
+    count += put_difference(to + count, record->at_us / USEC_PER_MSEC, record_due_ms(&rhythm));
     return count + put_difference(to + count, record->duration_us / RECORD_DURATION_STEP_US,
                                   (uint64_t)rhythm.duration_steps);
 }
 
-static size_t put_head(uint8_t *to, uint32_t target, enum sort_code sort)
+static size_t put_head(uint8_t *to, uint32_t target, enum record_code sort)
 {
     size_t count = bytes_put_varint(to, (uint64_t)target * 2 + 1);
     to[count++] = (uint8_t)sort;
@@ -183,21 +175,21 @@ static size_t put_head(uint8_t *to, uint32_t target, enum sort_code sort)
 
 static size_t put_clock(const struct record *record, uint8_t *to)
 {
-    size_t count = put_head(to, 0, SORT_CLOCK);
+    size_t count = put_head(to, 0, RECORD_CODE_CLOCK);
     bool known = record->wall_offset_ms != BLOCK_WALL_UNKNOWN;
     to[count++] = known ? 1 : 0;
     if (known) {
         bytes_put_u64(to + count, (uint64_t)record->wall_offset_ms);
-        count += UINT64_BYTES;
+        count += RECORD_U64_BYTES;
     }
     return count;
 }
 
 static size_t put_run(const struct record_coder *coder, const struct record *record, uint8_t *to)
 {
-    size_t count = put_head(to, 0, SORT_RUN);
+    size_t count = put_head(to, 0, RECORD_CODE_RUN);
     bytes_put_u64(to + count, record->boot);
-    count += UINT64_BYTES;
+    count += RECORD_U64_BYTES;
     return count +
            put_difference(to + count, record->at_us / USEC_PER_MSEC, (uint64_t)coder->base_ms);
 }
@@ -209,10 +201,10 @@ static size_t put(const struct record_coder *coder, const struct record *record,
     case RECORD_RESULT:
         return put_result(coder, record, to);
     case RECORD_MISSED:
-        count = put_head(to, record->target, SORT_MISSED);
+        count = put_head(to, record->target, RECORD_CODE_MISSED);
         return count + bytes_put_varint(to + count, record->count);
     case RECORD_COUNT:
-        count = put_head(to, 0, SORT_COUNT);
+        count = put_head(to, 0, RECORD_CODE_COUNT);
         to[count++] = record->counter;
         return count + bytes_put_varint(to + count, record->count);
     case RECORD_RUN:
@@ -226,155 +218,12 @@ static size_t put(const struct record_coder *coder, const struct record *record,
 size_t record_encode(struct record_coder *coder, const struct record *record, uint8_t *payload,
                      size_t used)
 {
-    assert(in_range(record));
+    assert(record_in_range(record));
     if (used + RECORD_MAX_BYTES > BLOCK_DATA_BYTES) {
         return 0;
     }
     size_t count = put(coder, record, payload + used);
     assert(count <= RECORD_MAX_BYTES);
-    remember(coder, record);
+    record_remember(coder, record);
     return count;
-}
-
-/* Bytes that are being taken; once some are missing or wrong it stays bad and yields zeros. */
-struct source {
-    const uint8_t *next;
-    size_t left;
-    bool bad;
-};
-
-static const uint8_t *take(struct source *source, size_t count)
-{
-    static const uint8_t zeros[UINT64_BYTES];
-    const uint8_t *bytes = source->next;
-    if (source->bad || count > source->left) {
-        source->bad = true;
-        return zeros;
-    }
-    source->next += count;
-    source->left -= count;
-    return bytes;
-}
-
-static uint64_t take_varint(struct source *source)
-{
-    uint64_t value;
-    size_t count = bytes_varint(source->next, source->left, &value);
-    source->bad = source->bad || count == 0;
-    (void)take(source, count);
-    return source->bad ? 0 : value;
-}
-
-/* A value of at most `max`, told as its difference from what was expected. */
-static int64_t take_difference(struct source *source, uint64_t expected, int64_t max)
-{
-    uint64_t value = expected + bytes_unzigzag(take_varint(source));
-    source->bad = source->bad || value > (uint64_t)max;
-    return source->bad ? 0 : (int64_t)value;
-}
-
-static enum phase take_phase(struct source *source)
-{
-    uint8_t code = *take(source, 1);
-    for (unsigned i = 0; i <= PHASE_NONE; i++) {
-        if (phase_codes[i] == code) {
-            return (enum phase)i;
-        }
-    }
-    source->bad = true;
-    return PHASE_NONE;
-}
-
-static void take_times(const struct record_coder *coder, struct source *source,
-                       struct record *record)
-{
-    struct record_rhythm rhythm = rhythm_of(coder, record->target);
-    record->at_us = take_difference(source, due_ms(&rhythm), BLOCK_TIME_MAX_MS) * USEC_PER_MSEC;
-    record->duration_us = take_difference(source, (uint64_t)rhythm.duration_steps, STEPS_MAX) *
-                          RECORD_DURATION_STEP_US;
-}
-
-static void take_clock(struct source *source, struct record *record)
-{
-    uint8_t known = *take(source, 1);
-    record->sort = RECORD_CLOCK;
-    record->wall_offset_ms = BLOCK_WALL_UNKNOWN;
-    source->bad = source->bad || known > 1;
-    if (known == 1) {
-        record->wall_offset_ms = (int64_t)bytes_u64(take(source, UINT64_BYTES));
-        source->bad = source->bad || record->wall_offset_ms == BLOCK_WALL_UNKNOWN;
-    }
-}
-
-static void take_of_agent(const struct record_coder *coder, struct source *source, uint8_t sort,
-                          struct record *record)
-{
-    switch (sort) {
-    case SORT_COUNT:
-        record->sort = RECORD_COUNT;
-        record->counter = *take(source, 1);
-        record->count = take_varint(source);
-        break;
-    case SORT_RUN:
-        record->sort = RECORD_RUN;
-        record->boot = bytes_u64(take(source, UINT64_BYTES));
-        record->at_us =
-            take_difference(source, (uint64_t)coder->base_ms, BLOCK_TIME_MAX_MS) * USEC_PER_MSEC;
-        break;
-    case SORT_CLOCK:
-        take_clock(source, record);
-        break;
-    default:
-        source->bad = true;
-        break;
-    }
-}
-
-/* Anything about a target but a success. */
-static void take_of_target(const struct record_coder *coder, struct source *source, uint8_t sort,
-                           struct record *record)
-{
-    if (sort == SORT_MISSED) {
-        record->sort = RECORD_MISSED;
-        record->count = take_varint(source);
-        return;
-    }
-    record->outcome = sort == SORT_UNKNOWN ? OUTCOME_UNKNOWN : OUTCOME_FAILURE;
-    if (record->outcome == OUTCOME_FAILURE) {
-        record->reason = record_reason_of(sort);
-        source->bad = source->bad || record->reason == REASON_NONE;
-    }
-    record->phase = take_phase(source);
-    take_times(coder, source, record);
-}
-
-size_t record_decode(struct record_coder *coder, const uint8_t *payload, size_t at, size_t used,
-                     struct record *record)
-{
-    if (at >= used) {
-        return 0;
-    }
-    struct source source = {.next = payload + at, .left = used - at};
-    uint64_t head = take_varint(&source);
-    *record = (struct record){
-        .sort = RECORD_RESULT,
-        .target = (uint32_t)(head / 2),
-        .reason = REASON_NONE,
-        .phase = PHASE_NONE,
-    };
-    if (head / 2 > UINT32_MAX) {
-        return 0;
-    }
-    if (head % 2 == 0) {
-        take_times(coder, &source, record);
-    } else if (record->target == 0) {
-        take_of_agent(coder, &source, *take(&source, 1), record);
-    } else {
-        take_of_target(coder, &source, *take(&source, 1), record);
-    }
-    if (source.bad || !in_range(record)) {
-        return 0;
-    }
-    remember(coder, record);
-    return used - at - source.left;
 }
