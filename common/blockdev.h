@@ -8,7 +8,13 @@
  *
  * A device is at any time one file, or two while it is being replaced: CREATE makes a new file
  * beside the old one, WRITE and SYNC then mean the new file and READ still the old, until PUBLISH
- * puts the new one in the old one's place. A crash before leaves the old one as it was. */
+ * puts the new one in the old one's place. A crash before leaves the old one as it was.
+ *
+ * After a CREATE that failed there is no new file and the old one is as it was; a new file that is
+ * not wanted any more goes with the next OPEN or CREATE. After a PUBLISH that failed nothing is
+ * open, and either file may be the one that the next OPEN finds. Where nothing is open READ, WRITE
+ * and SYNC end in BLOCK_MISSING, and so does PUBLISH where nothing was created. CREATE writes the
+ * whole file and takes as long as the medium needs for that. */
 #ifndef PICKET_BLOCKDEV_H
 #define PICKET_BLOCKDEV_H
 
@@ -29,8 +35,8 @@ enum block_op {
 
 enum block_error {
     BLOCK_OK,
-    BLOCK_MISSING,   /* nothing there to open */
-    BLOCK_NO_SPACE,  /* file system full, or a quota */
+    BLOCK_MISSING,   /* nothing there to open, or nothing open */
+    BLOCK_NO_SPACE,  /* file system full, a quota, or a limit on the size of files */
     BLOCK_IO,        /* the medium failed, or the system did in another way */
     BLOCK_READ_ONLY, /* the file system does not let us write */
     BLOCK_DENIED,    /* permissions, a link, not a plain file, a missing folder */
