@@ -123,7 +123,8 @@ static void book_result(struct agent *agent, bool held_back, usec_t now_us)
     const struct result *result = &agent->incoming;
     unsigned target = result->target;
     struct target_state *state = &agent->states[target];
-    sli_add(&agent->slis[target], config_target_probe(agent->config, target), result);
+    struct record record = record_of_result(target + 1, result);
+    sli_add(&agent->slis[target], &record);
     if (!agent->seen[target] || agent->last[target].outcome != result->outcome) {
         log_change(agent, result, now_us);
         state->changed_us = now_us;

@@ -224,6 +224,10 @@ static inline const struct config_probe *config_target_probe(const struct config
 {
     return &config->probes[config->targets[target].probe];
 }
+/* Whether a text could be the name of a probe (or a kind), the instance of a target: for those who
+ * read such texts from elsewhere than a configuration. NUL-terminated. */
+bool config_is_name(const char *name);
+bool config_is_instance(const char *instance);
 /* Index of the probe with this name, CONFIG_NO_PROBE when there is none. */
 unsigned config_find_probe(const struct config *config, const char *name);
 /* The site name (never NULL). */

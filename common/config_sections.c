@@ -51,7 +51,7 @@ static void open_fixed(struct config_loader *loader, unsigned index, unsigned li
     loader->section = section;
 }
 
-static bool is_name(const char *name)
+bool config_is_name(const char *name)
 {
     size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-");
 
@@ -68,7 +68,7 @@ static void check_name(struct config_loader *loader, const char *kind, const cha
     if (*name == '\0') {
         config_error(loader->errors, loader->file_name, line,
                      "a probe needs a name: write [%s NAME]", kind);
-    } else if (!is_name(name)) {
+    } else if (!config_is_name(name)) {
         config_error(loader->errors, loader->file_name, line,
                      "the name '%.*s' is not allowed: 1 to %d of a-z 0-9 . _ -, the first a letter "
                      "or digit",

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "config_parts.h"
+#include "record.h"
 #include "value.h"
 
 enum { WHERE_BYTES = 160 };
@@ -51,6 +52,9 @@ static const char *read_slo(const char *text, size_t length, struct config_slo *
         (value_duration(words[2].text, words[2].length, &slo->threshold_us) != ERROR_NONE ||
          slo->threshold_us <= 0)) {
         return "the threshold is a duration like 800ms, above 0";
+    }
+    if (slo->type == SLO_LATENCY && slo->threshold_us % RECORD_DURATION_STEP_US != 0) {
+        return "durations are measured in steps of 10us, so the threshold is a multiple of 10us";
     }
     if (value_duration(window->text, window->length, &slo->window_us) != ERROR_NONE) {
         return "the window is a duration like 30d";

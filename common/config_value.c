@@ -43,6 +43,13 @@ bool config_is_plain(const char *text, size_t length)
     return true;
 }
 
+bool config_is_instance(const char *instance)
+{
+    size_t length = strlen(instance);
+
+    return length > 0 && length < CAP_INSTANCE_BYTES && config_is_plain(instance, length);
+}
+
 static enum error read_choice(const char *const *choices, const char *value, size_t length,
                               int64_t *number)
 {

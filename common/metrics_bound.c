@@ -63,12 +63,16 @@ static void measure_end(void *context)
     measure->proto.end(measure->proto.context);
 }
 
-/* The bounds are the probe's own; one bucket with all there can be makes every cumulative count
- * the largest. */
+/* The bounds are the probe's own and as many former ones as there can be, as long as their text can
+ * be; one bucket with all there can be makes every cumulative count the largest. */
 static const struct sli *worst_sli(void *context, unsigned target)
 {
     struct worst_case *worst = context;
     sli_init(&worst->sli, config_target_probe(worst->config, target));
+    for (unsigned i = 0; worst->sli.duration.extra_count < SLI_EXTRA_BOUNDS; i++) {
+        usec_t below_us = (usec_t)(2 * i + 1) * RECORD_DURATION_STEP_US; /* 3599.99999 seconds … */
+        (void)histogram_add_bound(&worst->sli.duration, SLI_BOUND_MAX_US - below_us);
+    }
     worst->sli.duration.buckets[0] = UINT64_MAX;
     worst->sli.duration.count = UINT64_MAX;
     worst->sli.duration.sum_us = UINT64_MAX;

@@ -141,10 +141,11 @@ static void slo_events(struct walk *walk)
 {
     char name[METRICS_SLO_NAME_BYTES];
     for (unsigned i = 0; i < walk->probe->slo_count; i++) {
+        struct slo_events events = sli_slo_events(walk->sli, &walk->probe->slos[i]);
         metrics_slo_name(walk->probe, i, name, sizeof name);
         walk_label_push(walk, "slo", name);
-        walk_sample_labelled(walk, "result", "good", (double)walk->sli->slos[i].good);
-        walk_sample_labelled(walk, "result", "bad", (double)walk->sli->slos[i].bad);
+        walk_sample_labelled(walk, "result", "good", (double)events.good);
+        walk_sample_labelled(walk, "result", "bad", (double)events.bad);
         walk_label_pop(walk);
     }
 }

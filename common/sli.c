@@ -9,81 +9,181 @@ static const usec_t fixed_bounds_us[SLI_FIXED_BOUNDS] = {
     250000, 500000, 1000000, 2500000, 5000000, 10000000,
 };
 
-/* Keeps the bounds ascending; one that is there already is not added again. */
-static void insert_bound(struct histogram *histogram, usec_t bound_us)
+static_assert(SLI_EXTRA_BOUNDS > CAP_SLOS_PER_PROBE, "there is always one that is not asked for");
+
+/* Bounds. */
+
+/* The index of the first bound that is not below this one. */
+static unsigned find_bound(const struct histogram *histogram, usec_t bound_us)
 {
     unsigned at = 0;
     while (at < histogram->bound_count && histogram->bounds_us[at] < bound_us) {
         at++;
     }
-    if (at < histogram->bound_count && histogram->bounds_us[at] == bound_us) {
-        return;
+    return at;
+}
+
+static bool has_bound(const struct histogram *histogram, usec_t bound_us)
+{
+    unsigned at = find_bound(histogram, bound_us);
+    return at < histogram->bound_count && histogram->bounds_us[at] == bound_us;
+}
+
+/* The index in extras_us, or extra_count. */
+static unsigned find_extra(const struct histogram *histogram, usec_t bound_us)
+{
+    unsigned at = 0;
+    while (at < histogram->extra_count && histogram->extras_us[at] != bound_us) {
+        at++;
     }
+    return at;
+}
+
+/* Makes an empty bucket below the bound; the rest of the bucket it splits keeps its count. */
+static void insert_bound(struct histogram *histogram, usec_t bound_us)
+{
+    unsigned at = find_bound(histogram, bound_us), above = histogram->bound_count - at;
     assert(histogram->bound_count < SLI_BOUNDS_MAX);
-    for (unsigned i = histogram->bound_count; i > at; i--) {
-        histogram->bounds_us[i] = histogram->bounds_us[i - 1];
-    }
+    memmove(&histogram->bounds_us[at + 1], &histogram->bounds_us[at],
+            above * sizeof histogram->bounds_us[0]);
+    memmove(&histogram->buckets[at + 1], &histogram->buckets[at],
+            (above + 1) * sizeof histogram->buckets[0]);
     histogram->bounds_us[at] = bound_us;
+    histogram->buckets[at] = 0;
     histogram->bound_count++;
 }
 
-void histogram_init(struct histogram *histogram, const struct config_slo *slos, unsigned slo_count)
+static void remove_bound(struct histogram *histogram, usec_t bound_us)
+{
+    unsigned at = find_bound(histogram, bound_us), above = histogram->bound_count - at - 1;
+    histogram->buckets[at + 1] += histogram->buckets[at];
+    memmove(&histogram->bounds_us[at], &histogram->bounds_us[at + 1],
+            above * sizeof histogram->bounds_us[0]);
+    memmove(&histogram->buckets[at], &histogram->buckets[at + 1],
+            (above + 1) * sizeof histogram->buckets[0]);
+    histogram->bound_count--;
+}
+
+static void remove_extra(struct histogram *histogram, unsigned at)
+{
+    unsigned behind = histogram->extra_count - at - 1;
+    memmove(&histogram->extras_us[at], &histogram->extras_us[at + 1],
+            behind * sizeof histogram->extras_us[0]);
+    histogram->extra_count--;
+}
+
+void histogram_init(struct histogram *histogram)
 {
     memset(histogram, 0, sizeof *histogram);
     for (unsigned i = 0; i < SLI_FIXED_BOUNDS; i++) {
-        insert_bound(histogram, fixed_bounds_us[i]);
+        histogram->bounds_us[i] = fixed_bounds_us[i];
     }
-    for (unsigned i = 0; i < slo_count; i++) {
-        if (slos[i].type == SLO_LATENCY) {
-            insert_bound(histogram, slos[i].threshold_us);
+    histogram->bound_count = SLI_FIXED_BOUNDS;
+}
+
+bool histogram_add_bound(struct histogram *histogram, usec_t bound_us)
+{
+    unsigned extra = find_extra(histogram, bound_us);
+    bool is_new = extra == histogram->extra_count;
+    if (is_new && has_bound(histogram, bound_us)) {
+        return false; /* a fixed one */
+    }
+    if (!is_new) {
+        remove_extra(histogram, extra);
+    } else {
+        if (histogram->extra_count == SLI_EXTRA_BOUNDS) {
+            remove_bound(histogram, histogram->extras_us[0]);
+            remove_extra(histogram, 0);
         }
+        insert_bound(histogram, bound_us);
     }
+    histogram->extras_us[histogram->extra_count++] = bound_us;
+    return is_new;
 }
 
 void histogram_add(struct histogram *histogram, usec_t duration_us)
 {
-    unsigned bucket = 0;
     duration_us = usec_max(duration_us, 0);
-    while (bucket < histogram->bound_count && duration_us > histogram->bounds_us[bucket]) {
-        bucket++;
-    }
-    histogram->buckets[bucket]++;
+    histogram->buckets[find_bound(histogram, duration_us)]++;
     histogram->count++;
     histogram->sum_us += (uint64_t)duration_us;
 }
 
+/* Indicators. */
+
 void sli_init(struct sli *sli, const struct config_probe *probe)
 {
     memset(sli, 0, sizeof *sli);
-    histogram_init(&sli->duration, probe->slos, probe->slo_count);
+    histogram_init(&sli->duration);
+    if (probe != NULL) {
+        (void)sli_bind(sli, probe);
+    }
 }
 
-static bool is_good(const struct config_slo *slo, const struct result *result)
+/* Those that are there are asked for first: then the oldest, which makes room, is none of them. */
+bool sli_bind(struct sli *sli, const struct config_probe *probe)
 {
-    if (result->outcome != OUTCOME_SUCCESS) {
-        return false;
-    }
-    return slo->type == SLO_AVAILABILITY || result->duration_us <= slo->threshold_us;
-}
-
-void sli_add(struct sli *sli, const struct config_probe *probe, const struct result *result)
-{
-    assert(result->outcome < OUTCOME_COUNT);
-    sli->results[result->outcome]++;
-    if (result->outcome == OUTCOME_UNKNOWN) {
-        return;
-    }
-    if (result->outcome == OUTCOME_FAILURE) {
-        assert(result->reason < REASON_COUNT);
-        sli->failures[result->reason]++;
-    } else {
-        histogram_add(&sli->duration, result->duration_us);
-    }
+    bool changed = false;
     for (unsigned i = 0; i < probe->slo_count; i++) {
-        if (is_good(&probe->slos[i], result)) {
-            sli->slos[i].good++;
-        } else {
-            sli->slos[i].bad++;
+        const struct config_slo *slo = &probe->slos[i];
+        if (slo->type == SLO_LATENCY && has_bound(&sli->duration, slo->threshold_us)) {
+            (void)histogram_add_bound(&sli->duration, slo->threshold_us);
         }
     }
+    for (unsigned i = 0; i < probe->slo_count; i++) {
+        const struct config_slo *slo = &probe->slos[i];
+        if (slo->type == SLO_LATENCY && histogram_add_bound(&sli->duration, slo->threshold_us)) {
+            changed = true;
+        }
+    }
+    return changed;
+}
+
+void sli_reset(struct sli *sli)
+{
+    struct histogram bounds = sli->duration;
+    memset(sli, 0, sizeof *sli);
+    sli->duration.bound_count = bounds.bound_count;
+    sli->duration.extra_count = bounds.extra_count;
+    memcpy(sli->duration.bounds_us, bounds.bounds_us, sizeof bounds.bounds_us);
+    memcpy(sli->duration.extras_us, bounds.extras_us, sizeof bounds.extras_us);
+}
+
+static void add_result(struct sli *sli, const struct record *record)
+{
+    assert(record->outcome < OUTCOME_COUNT);
+    sli->results[record->outcome]++;
+    if (record->outcome == OUTCOME_FAILURE) {
+        assert(record->reason < REASON_COUNT);
+        sli->failures[record->reason]++;
+    } else if (record->outcome == OUTCOME_SUCCESS) {
+        histogram_add(&sli->duration, record->duration_us);
+    }
+}
+
+void sli_add(struct sli *sli, const struct record *record)
+{
+    if (record->sort == RECORD_RESULT) {
+        add_result(sli, record);
+    } else if (record->sort == RECORD_MISSED) {
+        sli->missed += record->count;
+    }
+}
+
+/* Successful runs that took no longer than the greatest bound that is not above this one. */
+static uint64_t count_within(const struct histogram *histogram, usec_t bound_us)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < histogram->bound_count && histogram->bounds_us[i] <= bound_us; i++) {
+        count += histogram->buckets[i];
+    }
+    return count;
+}
+
+struct slo_events sli_slo_events(const struct sli *sli, const struct config_slo *slo)
+{
+    uint64_t runs = sli->results[OUTCOME_SUCCESS];
+    uint64_t good =
+        slo->type == SLO_LATENCY ? count_within(&sli->duration, slo->threshold_us) : runs;
+    return (struct slo_events){.good = good, .bad = runs - good + sli->results[OUTCOME_FAILURE]};
 }

@@ -134,7 +134,7 @@ static void append_target(struct buffer *out, const struct agent *agent, unsigne
 static void append_slo(struct buffer *out, const struct agent *agent, unsigned target, unsigned slo)
 {
     const struct config_probe *probe = config_target_probe(agent->config, target);
-    const struct slo_events *events = &agent->slis[target].slos[slo];
+    struct slo_events events = sli_slo_events(&agent->slis[target], &probe->slos[slo]);
     char name[METRICS_SLO_NAME_BYTES];
     metrics_slo_name(probe, slo, name, sizeof name);
     buffer_append_string(out, "\n{\"probe\":");
@@ -144,10 +144,10 @@ static void append_slo(struct buffer *out, const struct agent *agent, unsigned t
     json_name(out, "objective_ratio");
     json_number(out, (double)probe->slos[slo].objective_ppm / 1e6);
     json_seconds(out, "window_seconds", probe->slos[slo].window_us);
-    json_count(out, "good", events->good);
-    json_count(out, "bad", events->bad);
+    json_count(out, "good", events.good);
+    json_count(out, "bad", events.bad);
     json_name(out, "ratio");
-    int64_t ppm = status_good_ppm(events->good, events->bad);
+    int64_t ppm = status_good_ppm(events.good, events.bad);
     json_number(out, ppm < 0 ? (double)NAN : (double)ppm / 1e6);
     buffer_append_byte(out, '}');
 }

@@ -48,8 +48,8 @@ static void fill_verdict(struct row *row, int64_t ppm, int64_t objective_ppm)
 static void fill_row(struct row *row, const struct agent *agent, unsigned target, unsigned slo)
 {
     const struct config_probe *probe = config_target_probe(agent->config, target);
-    const struct slo_events *events = &agent->slis[target].slos[slo];
-    int64_t ppm = status_good_ppm(events->good, events->bad);
+    struct slo_events events = sli_slo_events(&agent->slis[target], &probe->slos[slo]);
+    int64_t ppm = status_good_ppm(events.good, events.bad);
     char name[METRICS_SLO_NAME_BYTES];
     metrics_slo_name(probe, slo, name, sizeof name);
     row_text(row, PROBE, config_probe_name(agent->config, probe), TEXT_COLUMNS_MAX);
@@ -57,8 +57,8 @@ static void fill_row(struct row *row, const struct agent *agent, unsigned target
     row_text(row, SLO, name, TEXT_COLUMNS_MAX);
     fill_percent(row, OBJECTIVE, probe->slos[slo].objective_ppm);
     fill_percent(row, RATIO, ppm);
-    row_count(row, GOOD, events->good);
-    row_count(row, BAD, events->bad);
+    row_count(row, GOOD, events.good);
+    row_count(row, BAD, events.bad);
     fill_verdict(row, ppm, probe->slos[slo].objective_ppm);
 }
 

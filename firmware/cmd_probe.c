@@ -124,7 +124,8 @@ static void run_targets(struct session *session, const struct config_probe *prob
         while (prober.collect(prober.context, &result)) {
             last[result.target] = result;
             seen[result.target] = true;
-            sli_add(&slis[result.target], probe, &result);
+            struct record record = record_of_result(result.target + 1u, &result);
+            sli_add(&slis[result.target], &record);
             ended++;
         }
     }

@@ -80,8 +80,8 @@ static void set_up_normal(void)
     fixture_exception(&agent.last[1], 1);
     for (unsigned i = 0; i < 1000; i++) {
         agent.last[0].duration_us = (usec_t)i * i * 15;
-        sli_add(&agent.slis[0], &config.probes[0], &agent.last[0]);
-        sli_add(&agent.slis[1], &config.probes[1], &agent.last[1]);
+        fixture_count(&agent.slis[0], &agent.last[0]);
+        fixture_count(&agent.slis[1], &agent.last[1]);
     }
     agent.seen[0] = agent.seen[1] = true;
 }

@@ -229,6 +229,9 @@ static inline void fixture_worst_result(struct result *result, uint16_t target, 
 static inline void fixture_worst_sli(struct sli *sli, const struct config_probe *probe)
 {
     sli_init(sli, probe);
+    for (unsigned i = 0; sli->duration.extra_count < SLI_EXTRA_BOUNDS; i++) {
+        (void)histogram_add_bound(&sli->duration, 3333333310 + 20 * (usec_t)i);
+    }
     for (unsigned i = 0; i < OUTCOME_COUNT; i++) {
         sli->results[i] = UINT64_MAX;
     }
@@ -239,9 +242,13 @@ static inline void fixture_worst_sli(struct sli *sli, const struct config_probe 
     sli->duration.buckets[0] = UINT64_MAX;
     sli->duration.count = UINT64_MAX;
     sli->duration.sum_us = 12345678901234567889u;
-    for (unsigned i = 0; i < CAP_SLOS_PER_PROBE; i++) {
-        sli->slos[i] = (struct slo_events){.good = UINT64_MAX, .bad = UINT64_MAX};
-    }
+}
+
+/* Counts a result as the agent does. */
+static inline void fixture_count(struct sli *sli, const struct result *result)
+{
+    struct record record = record_of_result(result->target + 1u, result);
+    sli_add(sli, &record);
 }
 
 #endif

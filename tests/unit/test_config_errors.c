@@ -295,6 +295,9 @@ static void config_refuses_slos_that_cannot_be(void **state)
          "3: 'slo': the threshold is a duration like 800ms, above 0\n"},
         {WEB "slo = latency 95% fast 30d\n",
          "3: 'slo': the threshold is a duration like 800ms, above 0\n"},
+        {WEB "slo = latency 95% 12345us 30d\n",
+         "3: 'slo': durations are measured in steps of 10us, so "
+         "the threshold is a multiple of 10us\n"},
         {WEB "slo = latency 95% 5001ms 30d\n",
          "3: 'slo': the threshold of 5001ms is above the timeout of 5s (by default)\n"},
         {WEB "slo = availability 99.9% 30d extra\n",

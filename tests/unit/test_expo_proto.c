@@ -68,8 +68,8 @@ static void set_up_site(void)
     fixture_exception(&last[1], 1);
     for (unsigned i = 0; i < 500; i++) {
         last[0].duration_us = (usec_t)i * i * 60;
-        sli_add(&slis[0], &config.probes[0], &last[0]);
-        sli_add(&slis[1], &config.probes[1], &last[1]);
+        fixture_count(&slis[0], &last[0]);
+        fixture_count(&slis[1], &last[1]);
     }
 }
 

@@ -66,7 +66,7 @@ static void set_up_site(void)
     fixture_success(&last[0], 0);
     fixture_exception(&last[1], 1);
     for (unsigned i = 0; i < 2; i++) {
-        sli_add(&slis[i], &config.probes[i], &last[i]);
+        fixture_count(&slis[i], &last[i]);
         seen[i] = true;
     }
     slis[1].missed = 3;
