@@ -20,6 +20,8 @@ enum slot_state {
     SLOT_LIVE,    /* part of the log */
     SLOT_STALE,   /* whole, but no part of it any more */
     SLOT_DAMAGED, /* unfinished or rotten: the same to the eye */
+    SLOT_BAD,     /* writing to it failed; never found by a scan */
+    SLOT_STATES
 };
 
 struct store_slot {
@@ -42,7 +44,7 @@ struct store_scan {
     struct scan_area areas[2];
     uint32_t slot_count;
     struct store_slot slots[CAP_STORE_BLOCKS];
-    uint32_t counts[4]; /* slots by state */
+    uint32_t counts[SLOT_STATES]; /* slots by state, as scanned */
     /* The log: slots by ascending seq. */
     uint32_t live_count;
     uint16_t live[CAP_STORE_BLOCKS];

@@ -7,14 +7,12 @@
  * covers it.
  *
  * A process can be killed between any two instructions, but memory keeps the order of its stores:
- * a record is written behind the end first, then one 64-bit word moves the end. Contents are
+ * a record is written behind the end first, then one word makes it part of the block. Contents are
  * checked when they are found again, because a crash may have been scribbling before it was one.
  *
  * Memory: about 1.1 MB of address space, touched only as far as used. */
 #ifndef PICKET_STORE_TAIL_H
 #define PICKET_STORE_TAIL_H
-
-#include <stdatomic.h>
 
 #include "checkpoint.h"
 
@@ -26,22 +24,30 @@ struct tail_head {
     int64_t base_ms, wall_offset_ms;
 };
 
+/* Where the records of a block end. */
+struct tail_end {
+    uint32_t crc; /* CRC-32C of the payload up to here */
+    uint16_t used, records;
+};
+
 struct tail_block {
     struct tail_head head;
-    uint32_t head_crc;
-    uint32_t reserved;
-    _Atomic uint64_t end; /* CRC-32C of the payload << 32 | bytes << 16 | records */
+    volatile uint32_t head_crc; /* wrong while the head changes */
+    volatile uint32_t end;      /* which of the two holds */
+    struct tail_end ends[2];
     uint8_t payload[BLOCK_DATA_BYTES];
 };
 
 struct tail_checkpoint {
-    _Atomic uint64_t generation; /* 0: being written, or never was */
+    volatile uint32_t generation; /* 0: being written, or never was */
     uint32_t size, crc;
     uint8_t bytes[CAP_CHECKPOINT_BLOCKS * BLOCK_PART_BYTES];
 };
 
 struct tail {
-    uint64_t magic;                            /* of this layout, set last */
+    volatile uint32_t magic; /* of this layout, set last */
+    /* The totals are published as they are counted, under an epoch that no device knows. */
+    volatile uint32_t detached;
     uint64_t store;                            /* whose log; 0: none was ever opened */
     struct tail_block blocks[CAP_TAIL_BLOCKS]; /* seq s stands at s modulo their number */
     struct tail_checkpoint checkpoints[2];
@@ -54,8 +60,10 @@ bool tail_found(const struct tail *tail);
 
 /* Begins the block of head->seq, taking the place of the one CAP_TAIL_BLOCKS before it. */
 void tail_begin(struct tail *tail, const struct tail_head *head);
-/* Appends `size` bytes, one record, to the block of `seq`. There must be room. */
-void tail_append(struct tail *tail, uint64_t seq, const uint8_t *record, size_t size);
+/* Where its payload is; a record is encoded behind its end, and there is nothing to see of it … */
+uint8_t *tail_payload(struct tail *tail, uint64_t seq);
+/* … until these `size` bytes more, `records` records, are made part of it. There must be room. */
+void tail_append(struct tail *tail, uint64_t seq, size_t size, unsigned records);
 /* The block of `seq` when it is there and whole, else NULL. Borrowed. */
 const struct tail_block *tail_block(const struct tail *tail, uint64_t seq);
 /* Its bytes and records. */
@@ -68,7 +76,7 @@ uint64_t tail_newest(const struct tail *tail);
 uint8_t *tail_checkpoint_begin(struct tail *tail, size_t *size);
 /* `size` bytes are in place: from now on it is the newest. */
 void tail_checkpoint_end(struct tail *tail, size_t size);
-/* The newest whole one; NULL when there is none. */
-const struct tail_checkpoint *tail_checkpoint(const struct tail *tail);
+/* The newest whole one (nth 0), or the one before (nth 1); NULL when there is none. */
+const struct tail_checkpoint *tail_checkpoint(const struct tail *tail, unsigned nth);
 
 #endif
