@@ -16,8 +16,11 @@
 #include "record.h"
 #include "sli.h"
 
-#define CAP_LEDGER_TARGETS    (2 * CAP_TARGETS)
-#define CAP_LEDGER_TEXT_BYTES (128 * 1024)
+#define CAP_LEDGER_TARGETS (2 * CAP_TARGETS)
+/* Room for the longest texts of all that can be configured; as a rule, for many more. */
+#define CAP_LEDGER_TEXT_BYTES (CAP_TARGETS * (CAP_INSTANCE_BYTES + 2 * CAP_NAME_BYTES))
+/* Decoded ids stay below; what is left above are more identities than an agent can ever meet. */
+#define LEDGER_ID_END (UINT32_MAX / 2)
 
 /* Counters of the agent. The value is the code on disk: never changed, never reused. */
 enum ledger_counter {
@@ -40,7 +43,7 @@ struct ledger_totals {
 
 struct ledger_entry {
     uint32_t id;                    /* from 1 */
-    uint32_t kind, probe, instance; /* offsets into text */
+    uint32_t kind, probe, instance; /* offsets into text; the three stand one behind the other */
     uint64_t gone_at;               /* ordinal at which it was last configured; 0: it is */
 };
 
@@ -55,17 +58,25 @@ struct ledger {
 
 /* An empty ledger of this epoch. */
 void ledger_init(struct ledger *ledger, uint64_t epoch);
-/* Adds an identity with fixed bounds only; its index, or -1 when there is no room. For decoding. */
+/* Adds an identity at the end, configured, with fixed bounds only; its index, or -1 when there is
+ * no room. Neither id nor identity may be there. For decoding. */
 int ledger_add(struct ledger *ledger, uint32_t id, const char *kind, const char *probe,
                const char *instance);
-/* Index of an id, or -1. */
+/* Index of an id or an identity, or -1. */
 int ledger_find(const struct ledger *ledger, uint32_t id);
+int ledger_find_identity(const struct ledger *ledger, const char *kind, const char *probe,
+                         const char *instance);
 
 /* Arranges the entries for this configuration: entry i is target i, new ones at 0, bounds of new
- * latency objectives added (what was counted below the next bound stays above the new one; bounds
- * are never taken away while there is room). Returns whether anything but the order changed: then a
- * checkpoint must be durable before records of this configuration are published. */
+ * latency objectives added (sli.h says what becomes of counts and old bounds). Where room is
+ * needed, those gone longest are forgotten; all that is configured always has room. Returns whether
+ * anything but the order changed: then a checkpoint must be durable before records of this
+ * configuration are published. */
 bool ledger_bind(struct ledger *ledger, const struct config *config);
+
+/* Gives up the entry that has been gone longest, with its totals; false when none is gone. For
+ * whoever has less room than the ledger: a checkpoint that does not fit. */
+bool ledger_forget_gone(struct ledger *ledger);
 
 /* Counts one record; the totals' ordinal goes up by one whatever it is. A record of an id that is
  * not known counts in `results` only. */
