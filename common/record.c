@@ -4,6 +4,10 @@
 #include "bytes.h"
 #include "record_parts.h"
 
+/* A start is told as its difference from when the target was due, a duration as its difference from
+ * the target's last one; both are small, so that each fits in a byte or two. Encoder and
+ * decoder remember the same and calculate modulo 2^64, so they agree whatever the numbers are. */
+
 /* Codes on disk. They never change and are never used again for something else, whatever becomes of
  * the order of the enums; 0 is no reason and no phase. */
 static const uint8_t reason_codes[] = {
@@ -70,8 +74,7 @@ static bool result_in_range(const struct record *record)
 
 static bool time_in_range(const struct record *record)
 {
-    return record->at_us >= 0 && record->at_us <= RECORD_AT_MAX_US &&
-           record->at_us % USEC_PER_MSEC == 0;
+    return record->at_us >= 0 && record->at_us <= RECORD_AT_MAX_US;
 }
 
 bool record_in_range(const struct record *record)

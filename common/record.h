@@ -29,15 +29,15 @@ enum record_sort {
 
 struct record {
     enum record_sort sort;
-    uint32_t target;      /* the ledger's id, from 1; RESULT and MISSED */
-    enum outcome outcome; /* RESULT */
-    enum reason reason;   /* RESULT; REASON_NONE unless it failed */
-    enum phase phase;     /* RESULT; PHASE_NONE on success */
-    usec_t at_us;         /* RESULT: start, RUN: now. Monotonic, whole milliseconds when decoded */
-    usec_t duration_us;   /* RESULT; a multiple of RECORD_DURATION_STEP_US */
-    uint8_t counter;      /* COUNT: its code (ledger.h) */
-    uint64_t count;       /* MISSED, COUNT */
-    uint64_t boot;        /* RUN */
+    uint32_t target;        /* the ledger's id, from 1; RESULT and MISSED */
+    enum outcome outcome;   /* RESULT */
+    enum reason reason;     /* RESULT; REASON_NONE unless it failed */
+    enum phase phase;       /* RESULT; PHASE_NONE on success */
+    usec_t at_us;           /* RESULT: start, RUN: now. Monotonic, cut to the millisecond on disk */
+    usec_t duration_us;     /* RESULT; a multiple of RECORD_DURATION_STEP_US */
+    uint8_t counter;        /* COUNT: its code (ledger.h) */
+    uint64_t count;         /* MISSED, COUNT */
+    uint64_t boot;          /* RUN */
     int64_t wall_offset_ms; /* CLOCK; BLOCK_WALL_UNKNOWN: no longer trusted */
 };
 
