@@ -3,63 +3,28 @@
  * Unlike the tls probe it goes on to talk: so a certificate that is not good, or whose dates cannot
  * be judged, ends the handshake, and nothing of the dialog is sent to a peer that is not trusted.
  * Its facts are reported all the same. */
-#include <errno.h>
 #include <string.h>
 
 #include "buffer.h"
 #include "dialog.h"
-#include "net.h"
 #include "registry.h"
+#include "stream.h"
 #include "tcp_target.h"
-#include "tls_session.h"
 
 enum { READ_BYTES = 2048, WHY_BYTES = 256 };
 
-/* A zeroed run, never started, is over: it holds nothing. */
-enum state { STATE_OVER, STATE_CONNECT, STATE_HANDSHAKE, STATE_DIALOG };
-
 struct tcp_run {
-    enum state state;
-    bool spoke; /* the dialog has begun: a handshake continues it */
-    usec_t phase_since_us;
+    struct stream stream;
+    bool spoke;         /* the dialog has begun: a handshake continues it */
     usec_t quiet_at_us; /* when a pause of the peer counts as one */
-    struct net_connect connect;
-    struct tls_session session;
     struct dialog dialog;
-};
-
-static const enum phase phase_of[] = {
-    [STATE_OVER] = PHASE_NONE,
-    [STATE_CONNECT] = PHASE_CONNECT,
-    [STATE_HANDSHAKE] = PHASE_TLS,
-    [STATE_DIALOG] = PHASE_DIALOG,
 };
 
 /* --- The course of a run --- */
 
-/* The one place where the state changes: it closes the phase of the state that is left. */
-static void enter(struct run *run, enum state next)
-{
-    struct tcp_run *state = run->state;
-    usec_t now_us = clock_monotonic_us(run->clock);
-    if (state->state != STATE_OVER) {
-        result_phase_add(run->result, phase_of[state->state], now_us - state->phase_since_us);
-    }
-    state->state = next;
-    state->phase_since_us = now_us;
-}
-
-static void release(struct tcp_run *state)
-{
-    tls_session_end(&state->session);
-    net_connect_close(&state->connect);
-}
-
 static enum progress finish(struct run *run)
 {
-    enter(run, STATE_OVER);
-    release(run->state);
-    return PROGRESS_DONE;
+    return stream_finish(&((struct tcp_run *)run->state)->stream, run);
 }
 
 /* blackbox_exporter's two gauges, there whenever the configuration could make them 1. */
@@ -82,17 +47,6 @@ static void note_dialog(struct run *run)
     dialog_explain(&state->dialog, &note);
 }
 
-static enum progress fail_system(struct run *run, int system_errno)
-{
-    enum phase phase = phase_of[((struct tcp_run *)run->state)->state];
-    if (net_exhausted(system_errno)) {
-        result_unknown(run->result, phase, "%s", strerror(system_errno));
-    } else {
-        result_fail(run->result, net_reason(system_errno), phase, "%s", strerror(system_errno));
-    }
-    return finish(run);
-}
-
 static enum progress begin_dialog(struct run *run)
 {
     struct tcp_run *state = run->state;
@@ -101,7 +55,7 @@ static enum progress begin_dialog(struct run *run)
         result_succeed(run->result); /* a connection was all that was asked for */
         return finish(run);
     }
-    enter(run, STATE_DIALOG);
+    stream_enter(&state->stream, run, PHASE_DIALOG);
     state->quiet_at_us = usec_add(run->now_us, DIALOG_QUIET_US);
     if (state->spoke) {
         dialog_secured(&state->dialog);
@@ -118,21 +72,13 @@ static enum progress begin_handshake(struct run *run)
 {
     struct tcp_run *state = run->state;
     const struct tcp_target *target = run->prepared;
-    struct certinfo info;
-    certinfo_init(&info, &run->result->tls, clock_wall(run->clock), target->trust.verify, true);
-    enter(run, STATE_HANDSHAKE);
-    if (tls_session_start(&state->session, state->connect.fd, &target->trust, run->endpoint->host,
-                          &info) != ERROR_NONE) {
-        result_unknown(run->result, PHASE_TLS, "no memory for a TLS session");
-        return finish(run);
-    }
-    return PROGRESS_YIELD;
+    return stream_begin_tls(&state->stream, run, &target->trust, true);
 }
 
 /* True when the certificate decided the run. */
 static bool judge_certificate(struct run *run)
 {
-    const struct tls_session *session = &((struct tcp_run *)run->state)->session;
+    const struct tls_session *session = &((struct tcp_run *)run->state)->stream.session;
     enum reason reason = REASON_NONE;
     char why[WHY_BYTES];
     switch (certinfo_judge(&session->info, &reason, why, sizeof why)) {
@@ -150,7 +96,7 @@ static bool judge_certificate(struct run *run)
 
 static enum progress fail_handshake(struct run *run, bool reset, const char *why)
 {
-    const struct tls_session *session = &((struct tcp_run *)run->state)->session;
+    const struct tls_session *session = &((struct tcp_run *)run->state)->stream.session;
     if (session->exhausted) {
         result_unknown(run->result, PHASE_TLS, "no memory for a TLS handshake");
     } else if (!session->info.refused || !judge_certificate(run)) {
@@ -165,7 +111,7 @@ static enum progress step_handshake(struct run *run)
     const struct tcp_target *target = run->prepared;
     bool reset;
     char why[WHY_BYTES];
-    switch (tls_session_handshake(&state->session, &reset, why, sizeof why)) {
+    switch (tls_session_handshake(&state->stream.session, &reset, why, sizeof why)) {
     case TLS_WAIT:
         return PROGRESS_WAIT;
     case TLS_YIELD:
@@ -186,71 +132,17 @@ static enum progress step_handshake(struct run *run)
 
 /* --- Dialog --- */
 
-/* What became of one read or write: bytes moved, or one of these. */
-enum { IO_WAIT = -1, IO_CLOSED = -2, IO_FAILED = -3 /* the run is decided */ };
-
-static int plain_result(struct run *run, ssize_t moved)
-{
-    if (moved >= 0) {
-        return moved > 0 ? (int)moved : IO_CLOSED;
-    }
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
-        return IO_WAIT;
-    }
-    (void)fail_system(run, errno);
-    return IO_FAILED;
-}
-
-static int secure_result(struct run *run, int moved)
-{
-    switch (moved) {
-    case TLS_IO_WAIT:
-        return IO_WAIT;
-    case TLS_IO_CLOSED:
-        return IO_CLOSED;
-    case TLS_IO_ERROR:
-        break;
-    default:
-        return moved;
-    }
-    /* In TLS 1.3 a server that wants a client certificate says so only now. */
-    bool ended = ((struct tcp_run *)run->state)->session.ended;
-    result_fail(run->result, ended ? REASON_RESET : REASON_TLS_HANDSHAKE, PHASE_DIALOG,
-                ended ? "connection ended by the server inside TLS"
-                      : "the server ended TLS with an alert, or broke it");
-    (void)finish(run);
-    return IO_FAILED;
-}
-
-static int read_some(struct run *run, void *bytes, size_t size)
-{
-    struct tcp_run *state = run->state;
-    if (state->session.active) {
-        return secure_result(run, tls_session_read(&state->session, bytes, size));
-    }
-    return plain_result(run, recv(state->connect.fd, bytes, size, MSG_DONTWAIT));
-}
-
-static int write_some(struct run *run, const void *bytes, size_t count)
-{
-    struct tcp_run *state = run->state;
-    if (state->session.active) {
-        return secure_result(run, tls_session_write(&state->session, bytes, count));
-    }
-    return plain_result(run, send(state->connect.fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT));
-}
-
 /* Sends what there is. False: the run is decided. */
 static bool flush(struct run *run, bool *blocked)
 {
     struct tcp_run *state = run->state;
     size_t count;
     const void *bytes = dialog_output(&state->dialog, &count);
-    int moved = count > 0 ? write_some(run, bytes, count) : 0;
-    if (moved == IO_FAILED) {
+    int moved = count > 0 ? stream_write(&state->stream, run, bytes, count) : 0;
+    if (moved == STREAM_FAILED) {
         return false;
     }
-    *blocked = moved == IO_WAIT;
+    *blocked = moved == STREAM_WAIT;
     if (moved > 0) {
         dialog_sent(&state->dialog, (size_t)moved);
     }
@@ -286,13 +178,13 @@ static enum progress listen_to_peer(struct run *run)
     if (room == 0) {
         return PROGRESS_WAIT;
     }
-    int moved = read_some(run, bytes, room < sizeof bytes ? room : sizeof bytes);
+    int moved = stream_read(&state->stream, run, bytes, room < sizeof bytes ? room : sizeof bytes);
     switch (moved) {
-    case IO_WAIT:
+    case STREAM_WAIT:
         return wait_for_peer(run);
-    case IO_FAILED:
+    case STREAM_FAILED:
         return PROGRESS_DONE;
-    case IO_CLOSED:
+    case STREAM_CLOSED:
         dialog_end(&state->dialog);
         break;
     default:
@@ -335,10 +227,11 @@ static enum progress step_dialog(struct run *run)
 
 /* --- The interface --- */
 
-static enum progress after_connect(struct run *run, enum net_state connected)
+static enum progress step_connect(struct run *run)
 {
+    struct tcp_run *state = run->state;
     const struct tcp_target *target = run->prepared;
-    switch (connected) {
+    switch (stream_connect(&state->stream, run, target->source)) {
     case NET_WAIT:
         return PROGRESS_WAIT;
     case NET_FAILED:
@@ -351,39 +244,35 @@ static enum progress after_connect(struct run *run, enum net_state connected)
 
 static enum progress tcp_start(struct run *run)
 {
-    struct tcp_run *state = run->state;
-    const struct tcp_target *target = run->prepared;
-    state->connect.fd = -1;
-    enter(run, STATE_CONNECT);
     set_facts(run, false, false);
-    return after_connect(run, net_connect_start(&state->connect, run, target->source));
+    return step_connect(run);
 }
 
 static enum progress tcp_step(struct run *run, const struct waits *ready)
 {
-    struct tcp_run *state = run->state;
-    const struct tcp_target *target = run->prepared;
+    const struct tcp_run *state = run->state;
     (void)ready; /* every call below finds out for itself */
-    switch (state->state) {
-    case STATE_CONNECT:
-        return after_connect(run, net_connect_step(&state->connect, run, target->source));
-    case STATE_HANDSHAKE:
+    switch (state->stream.phase) {
+    case PHASE_CONNECT:
+        return step_connect(run);
+    case PHASE_TLS:
         return step_handshake(run);
-    case STATE_DIALOG:
+    case PHASE_DIALOG:
         return step_dialog(run);
-    case STATE_OVER:
-        break;
+    default:
+        return PROGRESS_DONE;
     }
-    return PROGRESS_DONE;
 }
 
 static void dialog_waits(const struct tcp_run *state, struct waits *waits)
 {
     size_t unsent;
     (void)dialog_output(&state->dialog, &unsent);
-    bool writes = unsent > 0 || (state->session.active && state->session.wants_write);
+    const struct tls_session *session = &state->stream.session;
+    bool writes = unsent > 0 || (session->active && session->wants_write);
     bool reads = dialog_room(&state->dialog) > 0;
-    waits_add(waits, state->connect.fd, (short)((reads ? POLLIN : 0) | (writes ? POLLOUT : 0)));
+    waits_add(waits, state->stream.connect.fd,
+              (short)((reads ? POLLIN : 0) | (writes ? POLLOUT : 0)));
     if (dialog_wants_quiet(&state->dialog)) {
         waits_until(waits, state->quiet_at_us);
     }
@@ -392,40 +281,26 @@ static void dialog_waits(const struct tcp_run *state, struct waits *waits)
 static void tcp_waits(struct run *run, struct waits *waits)
 {
     const struct tcp_run *state = run->state;
-    switch (state->state) {
-    case STATE_CONNECT:
-        net_connect_waits(&state->connect, waits);
-        break;
-    case STATE_HANDSHAKE:
-        waits_add(waits, state->connect.fd, tls_session_events(&state->session));
-        break;
-    case STATE_DIALOG:
+    if (state->stream.phase == PHASE_DIALOG) {
         dialog_waits(state, waits);
-        break;
-    case STATE_OVER:
-        break;
+    } else {
+        stream_waits(&state->stream, waits);
     }
 }
 
 static void tcp_cancel(struct run *run)
 {
-    struct tcp_run *state = run->state;
-    if (state->state != STATE_OVER) {
-        release(state);
-        state->state = STATE_OVER;
-    }
+    stream_cancel(&((struct tcp_run *)run->state)->stream);
 }
 
 static enum phase tcp_current_phase(struct run *run)
 {
-    const struct tcp_run *state = run->state;
-    if (state->state != STATE_OVER) {
-        enter(run, state->state);
-    }
-    if (state->state == STATE_DIALOG) {
+    struct tcp_run *state = run->state;
+    enum phase phase = stream_current_phase(&state->stream, run);
+    if (phase == PHASE_DIALOG) {
         note_dialog(run);
     }
-    return phase_of[state->state];
+    return phase;
 }
 
 static enum error tcp_open(const struct config *config, const struct config_probe *probe,

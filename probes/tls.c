@@ -6,81 +6,37 @@
  * fails then. In TLS 1.3 it says so after the client's part is over, a round trip later; the probe
  * has what it came for by then and does not wait: the handshake counts as good.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "net.h"
 #include "registry.h"
-#include "tls_session.h"
+#include "stream.h"
 #include "tls_target.h"
 #include "tls_verdict.h"
 
 enum { READ_BYTES = 1024, WHY_BYTES = 256 };
 
-/* A zeroed run, never started, is over: it holds nothing. */
-enum state { STATE_OVER, STATE_CONNECT, STATE_STARTTLS, STATE_HANDSHAKE };
-
 struct tls_run {
-    enum state state;
-    usec_t phase_since_us;
-    struct net_connect connect;
+    struct stream stream;
     struct starttls dialog;
-    struct tls_session session;
 };
-
-static const enum phase phase_of[] = {
-    [STATE_CONNECT] = PHASE_CONNECT,
-    [STATE_STARTTLS] = PHASE_STARTTLS,
-    [STATE_HANDSHAKE] = PHASE_TLS,
-    [STATE_OVER] = PHASE_NONE,
-};
-
-/* The one place where the state changes: it closes the phase of the state that is left. */
-static void enter(struct run *run, enum state next)
-{
-    struct tls_run *state = run->state;
-    usec_t now_us = clock_monotonic_us(run->clock);
-    if (state->state != STATE_OVER) {
-        result_phase_add(run->result, phase_of[state->state], now_us - state->phase_since_us);
-    }
-    state->state = next;
-    state->phase_since_us = now_us;
-}
-
-static void release(struct tls_run *state)
-{
-    tls_session_end(&state->session);
-    net_connect_close(&state->connect);
-}
 
 static enum progress finish(struct run *run)
 {
-    enter(run, STATE_OVER);
-    release(run->state);
-    return PROGRESS_DONE;
+    return stream_finish(&((struct tls_run *)run->state)->stream, run);
 }
 
 static enum progress begin_handshake(struct run *run)
 {
     struct tls_run *state = run->state;
     const struct tls_target *target = run->prepared;
-    struct certinfo info;
-    certinfo_init(&info, &run->result->tls, clock_wall(run->clock), target->trust.verify, false);
-    enter(run, STATE_HANDSHAKE);
-    if (tls_session_start(&state->session, state->connect.fd, &target->trust, run->endpoint->host,
-                          &info) != ERROR_NONE) {
-        result_unknown(run->result, PHASE_TLS, "no memory for a TLS session");
-        return finish(run);
-    }
-    return PROGRESS_YIELD;
+    return stream_begin_tls(&state->stream, run, &target->trust, false);
 }
 
-static enum progress after_connect(struct run *run, enum net_state connected)
+static enum progress step_connect(struct run *run)
 {
     struct tls_run *state = run->state;
     const struct tls_target *target = run->prepared;
-    switch (connected) {
+    switch (stream_connect(&state->stream, run, target->source)) {
     case NET_WAIT:
         return PROGRESS_WAIT;
     case NET_FAILED:
@@ -91,33 +47,17 @@ static enum progress after_connect(struct run *run, enum net_state connected)
     if (target->starttls == STARTTLS_NONE) {
         return begin_handshake(run);
     }
-    enter(run, STATE_STARTTLS);
+    stream_enter(&state->stream, run, PHASE_STARTTLS);
     starttls_begin(&state->dialog, target->starttls);
     return PROGRESS_YIELD;
-}
-
-static enum progress fail_starttls(struct run *run, int cause)
-{
-    if (cause == 0) {
-        result_fail(run->result, REASON_RESET, PHASE_STARTTLS,
-                    "connection closed by the server before TLS");
-    } else {
-        result_fail(run->result, net_reason(cause), PHASE_STARTTLS, "%s", strerror(cause));
-    }
-    return finish(run);
-}
-
-static bool would_block(int system_errno)
-{
-    return system_errno == EAGAIN || system_errno == EWOULDBLOCK || system_errno == EINTR;
 }
 
 static enum progress send_words(struct run *run, const void *bytes, size_t count)
 {
     struct tls_run *state = run->state;
-    ssize_t sent = send(state->connect.fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-        return would_block(errno) ? PROGRESS_WAIT : fail_starttls(run, errno);
+    int sent = stream_write(&state->stream, run, bytes, count);
+    if (sent <= 0) {
+        return sent == STREAM_FAILED ? PROGRESS_DONE : PROGRESS_WAIT;
     }
     starttls_sent(&state->dialog, (size_t)sent);
     return PROGRESS_YIELD;
@@ -127,13 +67,20 @@ static enum progress read_words(struct run *run)
 {
     struct tls_run *state = run->state;
     char bytes[READ_BYTES];
-    ssize_t received = recv(state->connect.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-    if (received <= 0) {
-        return received < 0 && would_block(errno) ? PROGRESS_WAIT
-                                                  : fail_starttls(run, received < 0 ? errno : 0);
+    int received = stream_read(&state->stream, run, bytes, sizeof(bytes));
+    switch (received) {
+    case STREAM_WAIT:
+        return PROGRESS_WAIT;
+    case STREAM_FAILED:
+        return PROGRESS_DONE;
+    case STREAM_CLOSED:
+        result_fail(run->result, REASON_RESET, PHASE_STARTTLS,
+                    "connection closed by the server before TLS");
+        return finish(run);
+    default:
+        starttls_feed(&state->dialog, bytes, (size_t)received);
+        return PROGRESS_YIELD;
     }
-    starttls_feed(&state->dialog, bytes, (size_t)received);
-    return PROGRESS_YIELD;
 }
 
 static enum progress step_starttls(struct run *run)
@@ -153,7 +100,7 @@ static enum progress step_starttls(struct run *run)
 
 static enum progress fail_handshake(struct run *run, bool reset, const char *why)
 {
-    const struct tls_session *session = &((struct tls_run *)run->state)->session;
+    const struct tls_session *session = &((struct tls_run *)run->state)->stream.session;
     enum reason reason = reset ? REASON_RESET : REASON_TLS_HANDSHAKE;
     char cause[WHY_BYTES];
     if (session->exhausted) {
@@ -172,7 +119,7 @@ static enum progress step_handshake(struct run *run)
     struct tls_run *state = run->state;
     bool reset;
     char why[WHY_BYTES];
-    switch (tls_session_handshake(&state->session, &reset, why, sizeof(why))) {
+    switch (tls_session_handshake(&state->stream.session, &reset, why, sizeof(why))) {
     case TLS_WAIT:
         return PROGRESS_WAIT;
     case TLS_YIELD:
@@ -182,77 +129,57 @@ static enum progress step_handshake(struct run *run)
     case TLS_ESTABLISHED:
         break;
     }
-    tls_verdict(run, run->prepared, &state->session.info, tls_session_peer(&state->session));
+    const struct tls_session *session = &state->stream.session;
+    tls_verdict(run, run->prepared, &session->info, tls_session_peer(session));
     return finish(run);
 }
 
 static enum progress tls_start(struct run *run)
 {
-    struct tls_run *state = run->state;
     const struct tls_target *target = run->prepared;
-    state->connect.fd = -1;
     if (target->path != NULL) {
         tls_verdict_file(run, target);
         return PROGRESS_DONE;
     }
-    enter(run, STATE_CONNECT);
-    return after_connect(run, net_connect_start(&state->connect, run, target->source));
+    return step_connect(run);
 }
 
 static enum progress tls_step(struct run *run, const struct waits *ready)
 {
-    struct tls_run *state = run->state;
-    const struct tls_target *target = run->prepared;
+    const struct tls_run *state = run->state;
     (void)ready; /* every call below finds out for itself */
-    switch (state->state) {
-    case STATE_CONNECT:
-        return after_connect(run, net_connect_step(&state->connect, run, target->source));
-    case STATE_STARTTLS:
+    switch (state->stream.phase) {
+    case PHASE_CONNECT:
+        return step_connect(run);
+    case PHASE_STARTTLS:
         return step_starttls(run);
-    case STATE_HANDSHAKE:
+    case PHASE_TLS:
         return step_handshake(run);
-    case STATE_OVER:
-        break;
+    default:
+        return PROGRESS_DONE;
     }
-    return PROGRESS_DONE;
 }
 
 static void tls_waits(struct run *run, struct waits *waits)
 {
     const struct tls_run *state = run->state;
     size_t count;
-    switch (state->state) {
-    case STATE_CONNECT:
-        net_connect_waits(&state->connect, waits);
-        break;
-    case STATE_STARTTLS:
+    if (state->stream.phase == PHASE_STARTTLS) {
         (void)starttls_output(&state->dialog, &count);
-        waits_add(waits, state->connect.fd, count > 0 ? POLLOUT : POLLIN);
-        break;
-    case STATE_HANDSHAKE:
-        waits_add(waits, state->connect.fd, tls_session_events(&state->session));
-        break;
-    case STATE_OVER:
-        break;
+        waits_add(waits, state->stream.connect.fd, count > 0 ? POLLOUT : POLLIN);
+    } else {
+        stream_waits(&state->stream, waits);
     }
 }
 
 static void tls_cancel(struct run *run)
 {
-    struct tls_run *state = run->state;
-    if (state->state != STATE_OVER) {
-        release(state);
-        state->state = STATE_OVER;
-    }
+    stream_cancel(&((struct tls_run *)run->state)->stream);
 }
 
 static enum phase tls_current_phase(struct run *run)
 {
-    const struct tls_run *state = run->state;
-    if (state->state != STATE_OVER) {
-        enter(run, state->state);
-    }
-    return phase_of[state->state];
+    return stream_current_phase(&((struct tls_run *)run->state)->stream, run);
 }
 
 static enum error tls_open(const struct config *config, const struct config_probe *probe,
