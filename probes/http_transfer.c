@@ -71,7 +71,8 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     (void)purpose;
     enter(slot, PHASE_CONNECT);
     redirect_address(slot, address);
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int type = address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK; /* as libcurl would set it */
+    int fd = socket(address->family, type, address->protocol);
     if (fd < 0) {
         slot->exhausted = slot->exhausted || net_exhausted(errno);
         return CURL_SOCKET_BAD;
