@@ -8,7 +8,6 @@
 
 #include "config_file.h"
 #include "daemon.h"
-#include "signals.h"
 #include "site.h"
 #include "supervisor.h"
 #include "verbs.h"
@@ -151,8 +150,9 @@ int cmd_run(int argc, char **argv)
     if (strcmp(arguments.file, "-") == 0 && !keep_input()) {
         return EXIT_CODE_FAILURE;
     }
-    switch (arguments.alone ? supervisor_skip(REGION_BYTES, run_agent, &arguments)
-                            : supervisor_run(REGION_BYTES, run_agent, &arguments)) {
+    struct supervised_agent agent = {.context = &arguments, .live = run_agent};
+    switch (arguments.alone ? supervisor_skip(REGION_BYTES, agent)
+                            : supervisor_run(REGION_BYTES, agent)) {
     case SUPERVISED_RELOAD:
         return restart(argv, &arguments);
     case SUPERVISED_BAD_CONFIG:

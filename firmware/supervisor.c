@@ -20,8 +20,7 @@
 
 struct supervisor {
     struct supervised supervised; /* what the next life is told */
-    supervised_agent *agent;
-    void *context;
+    struct supervised_agent agent;
     enum clock_trust trust;
     struct clock clock;
     struct linux_logger logger_state;
@@ -110,7 +109,7 @@ static _Noreturn void live(const struct supervisor *supervisor, pid_t parent)
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     sigprocmask(SIG_UNBLOCK, &children, NULL);
-    exit((int)supervisor->agent(supervisor->context, &supervisor->supervised));
+    exit((int)supervisor->agent.live(supervisor->agent.context, &supervisor->supervised));
 }
 
 /* What happens next when there is no child: it is tried again after the back-off's delay. */
@@ -264,10 +263,9 @@ static bool turn(struct supervisor *supervisor, enum supervised_end *end)
     }
 }
 
-enum supervised_end supervisor_run(size_t region_size, supervised_agent *agent, void *context)
+enum supervised_end supervisor_run(size_t region_size, struct supervised_agent agent)
 {
-    struct supervisor supervisor = {
-        .supervised = {.by_parent = true}, .agent = agent, .context = context};
+    struct supervisor supervisor = {.supervised = {.by_parent = true}, .agent = agent};
     enum supervised_end end = SUPERVISED_FAILED;
     if (!map_region(&supervisor.supervised, region_size)) {
         return end;
@@ -282,14 +280,14 @@ enum supervised_end supervisor_run(size_t region_size, supervised_agent *agent, 
     return end;
 }
 
-enum supervised_end supervisor_skip(size_t region_size, supervised_agent *agent, void *context)
+enum supervised_end supervisor_skip(size_t region_size, struct supervised_agent agent)
 {
     struct supervised supervised = {.starts = 1};
     if (!map_region(&supervised, region_size)) {
         return SUPERVISED_FAILED;
     }
     signals_hold();
-    enum supervised_end end = agent(context, &supervised);
+    enum supervised_end end = agent.live(agent.context, &supervised);
     unmap_region(&supervised);
     return end;
 }

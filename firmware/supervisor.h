@@ -39,18 +39,21 @@ struct supervised {
     unsigned starts; /* lives begun, this one included */
 };
 
-typedef enum supervised_end supervised_agent(void *context, const struct supervised *supervised);
+/* The agent: `supervised` is borrowed for the call, which lasts its life. */
+struct supervised_agent {
+    void *context;
+    enum supervised_end (*live)(void *context, const struct supervised *supervised);
+};
 
-/* Runs `agent` in a child, again after each crash, until SIGTERM or SIGINT has ended it. `context`
- * is borrowed.
+/* Runs `agent` in a child, again after each crash, until SIGTERM or SIGINT has ended it. Blocks.
  * SUPERVISED_STOPPED: ended as it was asked to.
  * SUPERVISED_FAILED, SUPERVISED_BAD_CONFIG: the first life could not start; or, FAILED, it crashed
  * while it was to stop, or there was no memory for the region. The reason was logged. */
-enum supervised_end supervisor_run(size_t region_size, supervised_agent *agent, void *context);
+enum supervised_end supervisor_run(size_t region_size, struct supervised_agent agent);
 
 /* The same agent in this process, with no parent: the region is lost with it. SUPERVISED_RELOAD is
  * the caller's to act on. */
-enum supervised_end supervisor_skip(size_t region_size, supervised_agent *agent, void *context);
+enum supervised_end supervisor_skip(size_t region_size, struct supervised_agent agent);
 
 /* "was killed by SIGSEGV" or "ended with exit code 3": how the life before went when it crashed. */
 void supervised_describe(const struct supervised *supervised, char *text, size_t size);
