@@ -1,7 +1,6 @@
 /* Method: who owns what is settled by locks, not by names. PATH.new is locked before anything else
  * is decided, and only its holder looks whether PATH is free and, later, renames over it; so of two
- * agents that start at once one gets the place and the other BLOCK_IN_USE. A lock counts only when
- * the name still leads to the locked file afterwards: it may have been replaced while we waited.
+ * agents that start at once one gets the place and the other BLOCK_IN_USE.
  *
  * A new file is written out whole and synced before it is used, so that a later overwrite of a
  * block changes no metadata: no space can be missing then, and a sync is one write and one flush.
@@ -13,59 +12,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "memory_fs.h"
 
-#define OPEN_FLAGS (O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK)
-
 enum { ZERO_BLOCKS = 16 /* written at once into a new file */ };
-
-/* A missing folder is told from a missing file by who called: see blockfile_run(). */
-static enum block_error error_of(int system_errno)
-{
-    switch (system_errno) {
-    case ENOENT:
-    case ENOTDIR:
-        return BLOCK_MISSING;
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return BLOCK_NO_SPACE;
-    case EROFS:
-        return BLOCK_READ_ONLY;
-    case EACCES:
-    case EPERM:
-    case ELOOP:
-    case EISDIR:
-        return BLOCK_DENIED;
-    case EWOULDBLOCK:
-        return BLOCK_IN_USE;
-    default:
-        return BLOCK_IO;
-    }
-}
-
-/* Both return false, so that a step can end in them. */
-static bool refuse(struct blockfile_end *end, enum block_error error, const char *what)
-{
-    end->reply.error = error;
-    end->what = what;
-    end->system_errno = 0;
-    return false;
-}
-
-static bool fail(struct blockfile_end *end, const char *what)
-{
-    int system_errno = errno;
-
-    (void)refuse(end, error_of(system_errno), what);
-    end->system_errno = system_errno;
-    return false;
-}
 
 static void let_go(struct blockfile_held *held)
 {
@@ -90,77 +43,13 @@ void blockfile_let_go(struct blockfile_files *files)
     let_go(&files->current);
 }
 
-/* Looks before anything is opened: opening a device can do things (a watchdog starts). */
-static bool look(const char *path, struct stat *status, struct blockfile_end *end)
-{
-    if (lstat(path, status) != 0) {
-        return fail(end, "lstat");
-    }
-    if (!S_ISREG(status->st_mode)) {
-        return refuse(end, BLOCK_DENIED, "not a plain file");
-    }
-    if (status->st_nlink != 1) {
-        return refuse(end, BLOCK_DENIED, "the file has more than one name");
-    }
-    if (status->st_uid != 0 && status->st_uid != geteuid()) {
-        return refuse(end, BLOCK_DENIED, "the file belongs to another user");
-    }
-    return true;
-}
-
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-/* Takes the lock of an open file. On success *status is the file's. */
-static bool own(int fd, const char *path, struct stat *status, struct blockfile_end *end)
-{
-    struct stat opened;
-
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        return errno == EWOULDBLOCK ? refuse(end, BLOCK_IN_USE, "another process owns the file")
-                                    : fail(end, "flock");
-    }
-    if (fstat(fd, &opened) != 0) {
-        return fail(end, "fstat");
-    }
-    if (!look(path, status, end)) {
-        return false;
-    }
-    if (!is_same(&opened, status)) {
-        return refuse(end, BLOCK_IN_USE, "the file was replaced just now");
-    }
-    return true;
-}
-
-/* Opens and owns an existing file. -1: `end` says why not. */
-static int claim(const char *path, struct stat *status, struct blockfile_end *end)
-{
-    int fd;
-
-    if (!look(path, status, end)) {
-        return -1;
-    }
-    fd = open(path, OPEN_FLAGS);
-    if (fd < 0) {
-        (void)fail(end, "open");
-        return -1;
-    }
-    if (!own(fd, path, status, end)) {
-        close(fd);
-        return -1;
-    }
-    return fd;
-}
-
 static bool claim_current(struct blockfile_files *files, struct blockfile_end *end)
 {
-    struct stat status;
-    int fd = claim(files->path, &status, end);
+    uint64_t bytes;
+    int fd = blockfile_claim(files->path, &bytes, end);
 
     if (fd >= 0) {
-        uint64_t blocks = (uint64_t)status.st_size / BLOCK_BYTES;
+        uint64_t blocks = bytes / BLOCK_BYTES;
         files->current.fd = fd;
         files->current.block_count = blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX;
     }
@@ -187,7 +76,7 @@ static bool sync_folder(const char *folder, struct blockfile_end *end)
     bool synced = fd >= 0 && fsync(fd) == 0;
 
     if (!synced) {
-        (void)fail(end, "sync of the folder");
+        (void)blockfile_fail(end, "sync of the folder");
     }
     if (fd >= 0) {
         close(fd);
@@ -204,36 +93,35 @@ static bool make_folder(const struct blockfile_files *files, struct blockfile_en
     return true; /* Making the file says what is wrong if it is not there. */
 }
 
+/* One that is still locked belongs to another agent at work. */
 static bool remove_stale(const struct blockfile_files *files, struct blockfile_end *end)
 {
-    struct blockfile_end left = {.what = NULL};
-    struct stat status;
-    int fd = claim(files->fresh_path, &status, &left);
+    struct blockfile_end claimed = {.what = NULL};
+    uint64_t bytes;
+    int fd = blockfile_claim(files->fresh_path, &bytes, &claimed);
+    bool removed;
 
+    if (fd < 0 && claimed.reply.error == BLOCK_MISSING) {
+        return true;
+    }
     if (fd < 0) {
-        if (left.reply.error == BLOCK_MISSING) {
-            return true;
-        }
-        *end = left;
+        *end = claimed;
         return false;
     }
-    if (unlink(files->fresh_path) != 0) {
-        close(fd);
-        return fail(end, "unlink");
-    }
+    removed = unlink(files->fresh_path) == 0 || blockfile_fail(end, "unlink");
     close(fd);
-    return true;
+    return removed;
 }
 
 static bool make_fresh(struct blockfile_files *files, uint32_t count, struct blockfile_end *end)
 {
-    struct stat status;
-    int fd = open(files->fresh_path, OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
+    uint64_t bytes;
+    int fd = open(files->fresh_path, BLOCKFILE_OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
 
     if (fd < 0) {
-        return fail(end, "open");
+        return blockfile_fail(end, "open");
     }
-    if (!own(fd, files->fresh_path, &status, end)) {
+    if (!blockfile_own(fd, files->fresh_path, &bytes, end)) {
         close(fd); /* whoever took it keeps it */
         return false;
     }
@@ -245,22 +133,15 @@ static bool make_fresh(struct blockfile_files *files, uint32_t count, struct blo
 static bool own_place(struct blockfile_files *files, struct blockfile_end *end)
 {
     struct blockfile_end claimed = {.what = NULL};
-    struct stat named, held;
 
-    if (files->current.fd < 0) {
-        if (claim_current(files, &claimed) || claimed.reply.error == BLOCK_MISSING) {
-            return true;
-        }
-        *end = claimed;
-        return false;
+    if (files->current.fd >= 0) {
+        return blockfile_check_place(files->current.fd, files->path, end);
     }
-    if (lstat(files->path, &named) != 0) {
-        return errno == ENOENT || fail(end, "lstat");
+    if (claim_current(files, &claimed) || claimed.reply.error == BLOCK_MISSING) {
+        return true;
     }
-    if (fstat(files->current.fd, &held) != 0) {
-        return fail(end, "fstat");
-    }
-    return is_same(&named, &held) || refuse(end, BLOCK_DENIED, "another file took its place");
+    *end = claimed;
+    return false;
 }
 
 /* A file system that cannot reserve shows a lack of space when the zeros are written. */
@@ -269,7 +150,7 @@ static bool reserve(int fd, off_t bytes, struct blockfile_end *end)
     if (fallocate(fd, 0, 0, bytes) == 0 || errno == EOPNOTSUPP || errno == ENOSYS) {
         return true;
     }
-    return fail(end, "fallocate");
+    return blockfile_fail(end, "fallocate");
 }
 
 static bool fill(struct blockfile_files *files, struct blockfile_end *end)
@@ -294,14 +175,14 @@ static bool fill(struct blockfile_files *files, struct blockfile_end *end)
         got = pwritev(files->fresh.fd, pieces, blocks < ZERO_BLOCKS ? (int)blocks : ZERO_BLOCKS,
                       done);
         if (got < 0 && errno != EINTR) {
-            return fail(end, "write");
+            return blockfile_fail(end, "write");
         }
         if (got == 0) {
-            return refuse(end, BLOCK_IO, "the file takes no more");
+            return blockfile_refuse(end, BLOCK_IO, "the file takes no more");
         }
         done += got > 0 ? got : 0;
     }
-    return fsync(files->fresh.fd) == 0 || fail(end, "fsync");
+    return fsync(files->fresh.fd) == 0 || blockfile_fail(end, "fsync");
 }
 
 static void run_create(struct blockfile_files *files, uint32_t count, struct blockfile_end *end)
@@ -326,11 +207,11 @@ static void run_read(const struct blockfile_held *held, const struct block_reque
         ssize_t got = pread(held->fd, bytes + done, size - done, start + (off_t)done);
 
         if (got < 0 && errno != EINTR) {
-            (void)fail(end, "read");
+            (void)blockfile_fail(end, "read");
             return;
         }
         if (got == 0) {
-            (void)refuse(end, BLOCK_IO, "the file became shorter");
+            (void)blockfile_refuse(end, BLOCK_IO, "the file became shorter");
             return;
         }
         done += got > 0 ? (size_t)got : 0;
@@ -348,11 +229,11 @@ static void run_write(const struct blockfile_held *held, const struct block_requ
         ssize_t put = pwrite(held->fd, bytes + done, size - done, start + (off_t)done);
 
         if (put < 0 && errno != EINTR) {
-            (void)fail(end, "write");
+            (void)blockfile_fail(end, "write");
             return;
         }
         if (put == 0) {
-            (void)refuse(end, BLOCK_IO, "the file takes no more");
+            (void)blockfile_refuse(end, BLOCK_IO, "the file takes no more");
             return;
         }
         done += put > 0 ? (size_t)put : 0;
@@ -367,10 +248,10 @@ static bool move_into_place(const struct blockfile_files *files, bool set_aside,
     bool moved_aside = set_aside && rename(files->path, files->aside_path) == 0;
 
     if (set_aside && !moved_aside && errno != ENOENT) {
-        return fail(end, "rename of the old file");
+        return blockfile_fail(end, "rename of the old file");
     }
     if (rename(files->fresh_path, files->path) != 0) {
-        (void)fail(end, "rename of the new file");
+        (void)blockfile_fail(end, "rename of the new file");
         if (moved_aside) {
             (void)rename(files->aside_path, files->path);
         }
@@ -383,7 +264,7 @@ static bool move_into_place(const struct blockfile_files *files, bool set_aside,
  * the next OPEN looks. */
 static void run_publish(struct blockfile_files *files, bool set_aside, struct blockfile_end *end)
 {
-    bool done = fsync(files->fresh.fd) == 0 || fail(end, "fsync");
+    bool done = fsync(files->fresh.fd) == 0 || blockfile_fail(end, "fsync");
 
     if (!done || !move_into_place(files, set_aside, end) || !sync_folder(files->folder, end)) {
         blockfile_let_go(files);
@@ -398,7 +279,7 @@ static void run_publish(struct blockfile_files *files, bool set_aside, struct bl
 static void run_sync(const struct blockfile_held *held, struct blockfile_end *end)
 {
     if (fdatasync(held->fd) != 0) {
-        (void)fail(end, "fdatasync");
+        (void)blockfile_fail(end, "fdatasync");
     }
 }
 
@@ -418,7 +299,7 @@ void blockfile_run(struct blockfile_files *files, const struct block_request *re
 
     *end = (struct blockfile_end){.what = NULL};
     if (request->op != BLOCK_OPEN && request->op != BLOCK_CREATE && held->fd < 0) {
-        (void)refuse(end, BLOCK_MISSING, "nothing is open");
+        (void)blockfile_refuse(end, BLOCK_MISSING, "nothing is open");
         return;
     }
     switch (request->op) {

@@ -5,7 +5,7 @@
 #ifndef PICKET_BLOCKFILE_OPS_H
 #define PICKET_BLOCKFILE_OPS_H
 
-#include "blockdev.h"
+#include "blockfile_own.h"
 
 struct blockfile_held {
     int fd; /* owned; -1: none */
@@ -22,14 +22,7 @@ struct blockfile_files {
     uint8_t scratch[BLOCK_BYTES];
 };
 
-/* The note of the reply is left to who hands it over: its words come from `what` and, when not 0,
- * `system_errno`. NULL: all is well. */
-struct blockfile_end {
-    struct block_reply reply;
-    const char *what;
-    int system_errno;
-};
-
+/* Leaves the note of the reply to who hands it over: see struct blockfile_end. */
 void blockfile_run(struct blockfile_files *files, const struct block_request *request,
                    struct blockfile_end *end);
 /* Closes what is open and removes a file that was not published. */
