@@ -7,6 +7,7 @@ that is lost while there is no agent."""
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -197,6 +198,21 @@ class Parent(SupervisorTest):
             agent.process.kill()
             agent.process.wait()
         wait_until(lambda: not processes_with(agent.config), "all are gone", 2)
+
+    def test_a_parent_that_dies_before_the_child_can_ask_to_be_told_leaves_nothing(self):
+        if not shutil.which("strace"):
+            self.skipTest("needs strace to hold the child back")
+        agent = self.agent(self.config, start=False, prefix=[
+            "strace", "-f", "-D", "-o", self.folder / "trace", "-e", "trace=prctl",
+            "-e", "inject=prctl:delay_enter=500000"])
+        agent.spawn()
+        child = agent.worker
+        agent.process.kill()
+        agent.process.wait()
+        self.assertTrue(alive(child), "it is held back")
+        wait_until(lambda: not alive(child), "it sees that it is an orphan", 3)
+        self.assertFalse(agent.socket.exists())
+        self.assertEqual(agent.log(), "")
 
     def test_it_has_one_thread_no_descriptor_and_hardly_any_memory(self):
         agent = self.agent(self.config)
