@@ -5,8 +5,10 @@
 #include "record_parts.h"
 
 /* A start is told as its difference from when the target was due, a duration as its difference from
- * the target's last one; both are small, so that each fits in a byte or two. Encoder and
- * decoder remember the same and calculate modulo 2^64, so they agree whatever the numbers are. */
+ * the target's last one: a byte or two each. A target seen for the first time in a block is due
+ * when the record before it started, and then after the gap that was seen last of any target,
+ * because most have the same interval. Encoder and decoder remember the same and calculate modulo
+ * 2^64, so they agree whatever the numbers are. */
 
 /* Codes on disk. They never change and are never used again for something else, whatever becomes of
  * the order of the enums; 0 is no reason and no phase. */
@@ -117,12 +119,19 @@ void record_coder_init(struct record_coder *coder, int64_t base_ms)
 {
     memset(coder, 0, sizeof *coder);
     coder->base_ms = base_ms;
+    coder->last_ms = base_ms;
 }
 
 struct record_rhythm record_rhythm_of(const struct record_coder *coder, uint32_t target)
 {
     struct record_rhythm rhythm = coder->rhythms[target % RECORD_RHYTHMS];
-    return rhythm.target == target ? rhythm : (struct record_rhythm){.at_ms = coder->base_ms};
+    if (rhythm.target != target) {
+        return (struct record_rhythm){.at_ms = coder->last_ms};
+    }
+    if (rhythm.gap_ms == 0) {
+        rhythm.gap_ms = coder->gap_ms;
+    }
+    return rhythm;
 }
 
 uint64_t record_due_ms(const struct record_rhythm *rhythm)
@@ -134,7 +143,10 @@ static void remember_result(struct record_coder *coder, const struct record *rec
 {
     struct record_rhythm *rhythm = &coder->rhythms[record->target % RECORD_RHYTHMS];
     int64_t at_ms = record->at_us / USEC_PER_MSEC;
-    rhythm->gap_ms = rhythm->target == record->target ? at_ms - rhythm->at_ms : 0;
+    bool seen = rhythm->target == record->target;
+    rhythm->gap_ms = seen ? at_ms - rhythm->at_ms : 0;
+    coder->gap_ms = seen ? rhythm->gap_ms : coder->gap_ms;
+    coder->last_ms = at_ms;
     rhythm->target = record->target;
     rhythm->at_ms = at_ms;
     rhythm->duration_steps = record->duration_us / RECORD_DURATION_STEP_US;

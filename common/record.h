@@ -56,7 +56,9 @@ struct record_rhythm {
     int64_t at_ms, gap_ms, duration_steps;
 };
 struct record_coder {
-    int64_t base_ms;
+    int64_t base_ms; /* RUN counts from here */
+    int64_t last_ms; /* start of the last result of any target; base_ms before the first */
+    int64_t gap_ms;  /* between the last two starts of the target that was seen again last */
     struct record_rhythm rhythms[RECORD_RHYTHMS];
 };
 

@@ -25,7 +25,8 @@ bool record_in_range(const struct record *record);
 /* False: no such code. */
 MUST_CHECK bool record_phase_of(uint8_t code, enum phase *phase);
 
-/* The target's rhythm; that of one not seen yet starts at the block's base without a gap. */
+/* The target's rhythm. One not seen yet is due when the last result of any target started, and one
+ * seen once after the gap seen last. */
 struct record_rhythm record_rhythm_of(const struct record_coder *coder, uint32_t target);
 /* When the next start is due. Modulo 2^64, as a block may hold any numbers. */
 uint64_t record_due_ms(const struct record_rhythm *rhythm);

@@ -346,7 +346,7 @@ static void record_of_a_steady_result_costs_at_most_five_bytes(void **state)
         print_message("%3u targets, spread %.1f: %.3f bytes a result, headers included; %zu a "
                       "block\n",
                       rows[i].targets, rows[i].spread, each, rows[i].results / rows[i].blocks);
-        assert_true(rows[i].targets > 50 || each <= 5);
+        assert_true(each <= (rows[i].targets <= 50 ? 4.5 : 5.2)); /* promised: 5 for 50 */
     }
 }
 

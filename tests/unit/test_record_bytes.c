@@ -22,12 +22,12 @@ static void record_bytes_are_those_of_the_specification(void **state)
         success(1, 31502, 30400),
         success(1, 61501, 29990),
         failure(70, REASON_TIMEOUT, PHASE_CONNECT),
-        success(70, 2000, 0),
+        success(70, 91600, 0),
         {.sort = RECORD_MISSED, .target = 1, .count = 300},
         {.sort = RECORD_COUNT, .counter = 9, .count = 1},
         {.sort = RECORD_CLOCK, .wall_offset_ms = BLOCK_WALL_UNKNOWN},
     };
-    rows[5].at_us = 2000 * USEC_PER_MSEC;
+    rows[5].at_us = 61601 * USEC_PER_MSEC;
     rows[5].duration_us = 5 * USEC_PER_SEC;
     rows[6].outcome = OUTCOME_UNKNOWN;
     static const struct {
@@ -39,7 +39,7 @@ static void record_bytes_are_those_of_the_specification(void **state)
         {5, {0x02, 0xe8, 0x07, 0xf0, 0x2e}},
         {5, {0x02, 0xe4, 0xd4, 0x03, 0x50}},
         {3, {0x02, 0x05, 0x51}},
-        {9, {0x8d, 0x01, 5, 2, 0xd0, 0x0f, 0xc0, 0x84, 0x3d}},
+        {9, {0x8d, 0x01, 5, 2, 0xc8, 0x01, 0xc0, 0x84, 0x3d}},
         {8, {0x8d, 0x01, 64, 0, 0x00, 0xbf, 0x84, 0x3d}},
         {4, {0x03, 65, 0xac, 0x02}},
         {4, {0x01, 66, 9, 1}},
