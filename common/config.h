@@ -39,6 +39,9 @@ enum agent_key {
     AGENT_SOCKET,      /* unix socket of `status`; "none": no socket */
     AGENT_CLOCK_TRUST, /* choice: plausible | synced */
     AGENT_LOG_LEVEL,   /* choice: error | warning | info | debug */
+    AGENT_FLASH,       /* choice: enum flash_type (store_plan.h), what the store lies on */
+    AGENT_FLASH_SIZE,  /* unset: by the type */
+    AGENT_FLASH_WEAR,  /* choice: refuse | accept, a life of less than 5 years */
     AGENT_KEY_COUNT
 };
 enum push_key {

@@ -194,5 +194,6 @@ bool config_finish(struct config_loader *loader)
     if ((loader->limits_reported & LIMIT_PROBES) == 0) {
         config_resolve_depends(loader);
     }
+    config_check_store(loader);
     return loader->errors->count == 0;
 }

@@ -16,9 +16,13 @@
 #define MAX_PUSH_TIMEOUT (5 * USEC_PER_MINUTE)
 #define MIN_STORE        (INT64_C(64) << 10)
 #define MAX_STORE        (INT64_C(64) << 20)
+#define MIN_FLASH        (INT64_C(64) << 10)
+#define MAX_FLASH        (INT64_C(16) << 40)
 
 static const char *const ip_choices[] = {"any", "prefer4", "prefer6", "4", "6", NULL};
 static const char *const clock_choices[] = {"plausible", "synced", NULL};
+static const char *const flash_choices[] = {"emmc", "sd", "nor", "nand", "disk", NULL};
+static const char *const wear_choices[] = {"refuse", "accept", NULL};
 static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
 
 const struct config_key config_agent_keys[AGENT_KEY_COUNT] = {
@@ -69,6 +73,21 @@ const struct config_key config_agent_keys[AGENT_KEY_COUNT] = {
                          .choices = level_choices,
                          .fallback = "info",
                          .help = "least severe line that is logged"},
+    [AGENT_FLASH] = {.name = "flash",
+                     .type = SETTING_CHOICE,
+                     .choices = flash_choices,
+                     .fallback = "emmc",
+                     .help = "what the store lies on: emmc, sd, nor, nand, or disk (never worn)"},
+    [AGENT_FLASH_SIZE] = {.name = "flash_size",
+                          .type = SETTING_SIZE,
+                          .min = MIN_FLASH,
+                          .max = MAX_FLASH,
+                          .help = "size of the flash or of its partition; unset: by its type"},
+    [AGENT_FLASH_WEAR] = {.name = "flash_wear",
+                          .type = SETTING_CHOICE,
+                          .choices = wear_choices,
+                          .fallback = "refuse",
+                          .help = "a flash that lasts less than 5 years: refuse or accept"},
 };
 
 const struct config_key config_push_keys[PUSH_KEY_COUNT] = {

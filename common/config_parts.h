@@ -1,8 +1,8 @@
 /* What the files of the configuration share among themselves; nobody else includes it.
  *
  * config_lines reads raw lines, config_sections and config_parse make sections and settings of
- * them, config_value reads one value; config_check, config_resolve, config_labels, config_slo and
- * config_depends do the cross checks; config has the accessors. */
+ * them, config_value reads one value; config_check, config_resolve, config_labels, config_slo,
+ * config_depends and config_store do the cross checks; config has the accessors. */
 #ifndef PICKET_CONFIG_PARTS_H
 #define PICKET_CONFIG_PARTS_H
 
@@ -128,5 +128,9 @@ bool config_times_unknown(const struct config *config, const struct config_secti
 
 /* config_depends: depends_on of all probes, and circles among them. */
 void config_resolve_depends(struct config_loader *loader);
+
+/* config_store: whether the store fits what it is to hold, and what it lies on. After all probes
+ * are resolved. */
+void config_check_store(struct config_loader *loader);
 
 #endif
