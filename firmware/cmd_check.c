@@ -6,11 +6,14 @@
 #include "agent.h"
 #include "buffer.h"
 #include "expo_proto.h"
+#include "json.h"
 #include "linux_clock.h"
 #include "push_transport.h"
 #include "registry.h"
 #include "runner.h"
 #include "site.h"
+#include "store_plan.h"
+#include "value.h"
 #include "verbs.h"
 
 static struct config config;
@@ -36,6 +39,8 @@ struct cost {
     size_t memory_bytes; /* of our own, fixed at start; libraries come on top */
     size_t push_bytes;   /* of the first body; certificates and values add to later ones */
     double push_bytes_per_day;
+    const char *store; /* path; NULL: totals are in memory */
+    struct store_plan plan;
 };
 
 static void print_json_error(void *context, const char *file, unsigned line, const char *message)
@@ -115,7 +120,40 @@ static struct cost measure_cost(void)
         cost.push_bytes_per_day = (double)cost.push_bytes * (double)USEC_PER_DAY /
                                   (double)config_number(&config, &config.push, PUSH_INTERVAL);
     }
+    cost.store = config_text(&config, &config.agent, AGENT_STORE, NULL);
+    store_plan_make(&config, &cost.plan);
     return cost;
+}
+
+static void print_store_text(const struct cost *cost)
+{
+    const struct store_plan *plan = &cost->plan;
+    char size[VALUE_PRINT_BYTES], commit[VALUE_PRINT_BYTES], model[128];
+    if (!cost->store) {
+        printf("  store       none: totals are in memory. A crash of the agent does not cost them, "
+               "the\n              supervisor keeps them; after a reboot series begin anew at 0, "
+               "under a new epoch\n");
+        return;
+    }
+    value_print_size(config_number(&config, &config.agent, AGENT_STORE_SIZE), size, sizeof size);
+    printf("  store       %s, %s", cost->store, size);
+    if (plan->results_per_block <= 0) {
+        printf("; no probe is switched on\n");
+        return;
+    }
+    printf(": the last %.0f hours of results, %.1f bytes each\n", plan->hours,
+           plan->bytes_per_result);
+    value_print_duration(config_number(&config, &config.agent, AGENT_COMMIT), commit,
+                         sizeof commit);
+    printf("  commit      every %s, which a power cut can cost; %.1f MiB written a day\n", commit,
+           plan->bytes_per_day / (1 << 20));
+    store_plan_model(plan, model, sizeof model);
+    if (plan->life_years > 0) {
+        printf("  flash       lasts %.*f years (%s)\n", plan->life_years < 10 ? 1 : 0,
+               plan->life_years, model);
+    } else {
+        printf("  flash       %s\n", model);
+    }
 }
 
 static void print_text(const char *path, const struct cost *cost)
@@ -134,22 +172,54 @@ static void print_text(const char *path, const struct cost *cost)
     } else {
         printf("  upstream    nothing is pushed: [push] has no url\n");
     }
-    printf("  store       in memory: totals start again at 0 when the agent does\n");
+    print_store_text(cost);
+}
+
+/* A number that is unknown when it is not positive. */
+static void json_estimate(struct buffer *out, const char *name, double value)
+{
+    json_name(out, name);
+    if (value > 0) {
+        buffer_printf(out, "%.*f", value < 100 ? 2 : 0, value);
+    } else {
+        buffer_append_string(out, "null");
+    }
+}
+
+static void print_store_json(struct buffer *out, const struct cost *cost)
+{
+    const struct store_plan *plan = &cost->plan;
+    json_text(out, "store", cost->store ? "file" : "memory");
+    if (!cost->store) {
+        return;
+    }
+    json_text(out, "store_path", cost->store);
+    json_count(out, "store_size_bytes", (uint64_t)plan->block_count * BLOCK_BYTES);
+    json_estimate(out, "store_hours", plan->hours);
+    json_estimate(out, "store_bytes_per_result", plan->bytes_per_result);
+    json_seconds(out, "commit_seconds", config_number(&config, &config.agent, AGENT_COMMIT));
+    json_estimate(out, "store_bytes_per_day", plan->bytes_per_day);
+    json_text(out, "flash", plan->flash->name);
+    json_estimate(out, "flash_size_bytes", (double)plan->flash_bytes);
+    json_estimate(out, "flash_life_years", plan->life_years);
 }
 
 static void print_json(const struct cost *cost)
 {
-    char text[1024];
+    static char text[8192];
     struct buffer out;
     buffer_init(&out, text, sizeof text);
-    buffer_append_string(&out, "{\"clean\":true,\"site\":");
-    buffer_append_json_string(&out, config_site(&config));
-    buffer_printf(&out,
-                  ",\"probes\":%u,\"targets\":%u,\"disabled\":%u,\"runs_per_day\":%.0f,"
-                  "\"memory_bytes\":%zu,\"push_bytes\":%zu,\"push_bytes_per_day\":%.0f,"
-                  "\"store\":\"memory\"}",
-                  cost->probes, cost->targets, cost->disabled, cost->runs_per_day,
-                  cost->memory_bytes, cost->push_bytes, cost->push_bytes_per_day);
+    buffer_append_string(&out, "{\"clean\":true");
+    json_text(&out, "site", config_site(&config));
+    json_count(&out, "probes", cost->probes);
+    json_count(&out, "targets", cost->targets);
+    json_count(&out, "disabled", cost->disabled);
+    buffer_printf(&out, ",\"runs_per_day\":%.0f", cost->runs_per_day);
+    json_count(&out, "memory_bytes", cost->memory_bytes);
+    json_count(&out, "push_bytes", cost->push_bytes);
+    buffer_printf(&out, ",\"push_bytes_per_day\":%.0f", cost->push_bytes_per_day);
+    print_store_json(&out, cost);
+    buffer_append_byte(&out, '}');
     puts(buffer_text(&out));
 }
 
