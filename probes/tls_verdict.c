@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pem_file.h"
+
 enum { FILE_BYTES_MAX = 64 * 1024, SECONDS_PER_DAY = 86400, WHY_BYTES = 256 };
 
 static bool pin_matches(const struct tls_target *target, const mbedtls_x509_crt *leaf)
@@ -121,8 +123,8 @@ void tls_verdict_file(struct run *run, const struct tls_target *target)
     unsigned unreadable = 0;
     char why[WHY_BYTES];
     mbedtls_x509_crt_init(&chain);
-    enum error error = trust_read_chain(&chain, "file", target->path, FILE_BYTES_MAX, &unreadable,
-                                        why, sizeof(why));
+    enum error error = pem_file_read_chain(&chain, "file", target->path, FILE_BYTES_MAX,
+                                           &unreadable, why, sizeof(why));
     if (error == ERROR_NONE && unreadable > 0) {
         snprintf(why, sizeof(why), "file %s: %u of its certificates cannot be read", target->path,
                  unreadable);

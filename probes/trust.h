@@ -1,7 +1,6 @@
 /* What a TLS client of a target trusts and shows: the TLS keys of SPEC section 2, read once.
  *
- * CA chains are parsed once per file and shared by all targets (a distribution's bundle takes
- * longer to parse than a handshake); they live until the last user frees them. */
+ * CA chains are shared by all targets, see ca_table.h. */
 #ifndef PICKET_TRUST_H
 #define PICKET_TRUST_H
 
@@ -58,14 +57,6 @@ enum error trust_open_files(struct trust *trust, bool verify, const char *ca_fil
                             size_t why_size);
 /* Zeroed and failed ones may be closed too. */
 void trust_close(struct trust *trust);
-/* Reads the certificates of a regular PEM or DER file of at most `size_max` bytes into an
- * initialised chain, which stays the caller's to free. *unreadable counts those of a PEM file that
- * were passed over. `key` is the configuration key named in `why`. ERROR_MISSING (no such file),
- * ERROR_DENIED (no right), ERROR_EXHAUSTED, ERROR_IO, ERROR_RANGE (too large), ERROR_INVALID (no
- * certificate in it). Blocks as long as the disk does. */
-MUST_CHECK enum error trust_read_chain(mbedtls_x509_crt *chain, const char *key, const char *path,
-                                       size_t size_max, unsigned *unreadable, char *why,
-                                       size_t why_size);
 /* Consistency of the TLS keys (cert_file with key_file …), for check(). */
 void trust_check(const struct config *config, const struct config_section *section,
                  unsigned first_key, struct config_errors *errors);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "cert_maker.h"
+#include "pem_file.h"
 #include "trust.h"
 
 static char folder[] = "/tmp/picket-trust-XXXXXX";
@@ -176,9 +177,9 @@ static void der_is_read_like_pem(void **state)
     char why[256];
     (void)state;
     mbedtls_x509_crt_init(&chain);
-    assert_int_equal(
-        trust_read_chain(&chain, "file", in_folder("root.der"), 4096, &unreadable, why, sizeof why),
-        ERROR_NONE);
+    assert_int_equal(pem_file_read_chain(&chain, "file", in_folder("root.der"), 4096, &unreadable,
+                                         why, sizeof why),
+                     ERROR_NONE);
     assert_int_equal(unreadable, 0);
     assert_memory_equal(chain.raw.p, root.certificate.raw.p, chain.raw.len);
     mbedtls_x509_crt_free(&chain);
