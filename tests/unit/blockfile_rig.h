@@ -173,19 +173,6 @@ static bool rig_is_there(const char *path)
     return lstat(path, &status) == 0;
 }
 
-/* The first byte of a file, -1 when there is none. */
-static int rig_peek(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    uint8_t byte;
-    int first = fd >= 0 && read(fd, &byte, 1) == 1 ? byte : -1;
-
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return first;
-}
-
 static void rig_write_file(const char *path, size_t size)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
