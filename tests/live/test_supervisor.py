@@ -103,6 +103,17 @@ class Crash(SupervisorTest):
         self.assertEqual(agent.children(), [])
         self.assertEqual(re.findall(r"starting it again in (\d+) s", agent.log()), ["1", "2", "4"])
 
+    def test_a_reload_forgets_the_crashes(self):
+        agent = self.agent(self.config)
+        gone = [self.crash(agent)]
+        gone.append(self.wait_new_worker(agent, *gone))
+        agent.signal(signal.SIGHUP)
+        agent.wait_log("restarting\n")
+        self.wait_new_worker(agent, *gone)
+        self.crash(agent)
+        agent.wait_log("starting it again", times=2)
+        self.assertEqual(re.findall(r"starting it again in (\d+) s", agent.log()), ["1", "1"])
+
     def test_sighup_ends_the_delay(self):
         agent = self.agent(self.config)
         gone = [self.crash(agent)]
@@ -206,7 +217,12 @@ class Parent(SupervisorTest):
             "strace", "-f", "-D", "-o", self.folder / "trace", "-e", "trace=prctl",
             "-e", "inject=prctl:delay_enter=500000"])
         agent.spawn()
-        child = agent.worker
+
+        def held_back():  # strace has a child of its own for a moment
+            return [pid for pid in agent.children()
+                    if pathlib.Path(f"/proc/{pid}/comm").read_text() == "picketd\n"]
+
+        child = wait_until(held_back, "a child")[0]
         agent.process.kill()
         agent.process.wait()
         self.assertTrue(alive(child), "it is held back")
