@@ -245,12 +245,15 @@ void ledger_apply(struct ledger *ledger, const struct record *record)
     }
 }
 
-void ledger_restart(struct ledger *ledger, uint64_t epoch)
+void ledger_restart(struct ledger *ledger, uint64_t epoch, const struct ledger_totals *told)
 {
+    struct ledger_totals *totals = &ledger->totals;
     ledger->epoch = epoch;
-    memset(ledger->totals.counters, 0, sizeof ledger->totals.counters);
-    for (unsigned i = 0; i < ledger->totals.sli_count; i++) {
-        sli_reset(&ledger->totals.slis[i]);
+    for (unsigned i = 0; i < LEDGER_COUNTERS; i++) {
+        totals->counters[i] -= told != NULL ? told->counters[i] : totals->counters[i];
+    }
+    for (unsigned i = 0; i < totals->sli_count; i++) {
+        sli_subtract(&totals->slis[i], told != NULL ? &told->slis[i] : &totals->slis[i]);
     }
 }
 

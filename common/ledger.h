@@ -82,8 +82,9 @@ bool ledger_forget_gone(struct ledger *ledger);
  * not known counts in `results` only. */
 void ledger_apply(struct ledger *ledger, const struct record *record);
 
-/* Every total but `ordinal` and `results` back to 0, under a new epoch. */
-void ledger_restart(struct ledger *ledger, uint64_t epoch);
+/* A new epoch: every total but `ordinal` and `results` goes back to what `told`, an earlier copy of
+ * these totals, does not hold yet; without one to 0. */
+void ledger_restart(struct ledger *ledger, uint64_t epoch, const struct ledger_totals *told);
 
 /* Copies only what is used. */
 void ledger_totals_copy(struct ledger_totals *to, const struct ledger_totals *from);

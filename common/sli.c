@@ -139,14 +139,21 @@ bool sli_bind(struct sli *sli, const struct config_probe *probe)
     return changed;
 }
 
-void sli_reset(struct sli *sli)
+void sli_subtract(struct sli *sli, const struct sli *told)
 {
-    struct histogram bounds = sli->duration;
-    memset(sli, 0, sizeof *sli);
-    sli->duration.bound_count = bounds.bound_count;
-    sli->duration.extra_count = bounds.extra_count;
-    memcpy(sli->duration.bounds_us, bounds.bounds_us, sizeof bounds.bounds_us);
-    memcpy(sli->duration.extras_us, bounds.extras_us, sizeof bounds.extras_us);
+    assert(sli->duration.bound_count == told->duration.bound_count);
+    for (unsigned i = 0; i < OUTCOME_COUNT; i++) {
+        sli->results[i] -= told->results[i];
+    }
+    for (unsigned i = 0; i < REASON_COUNT; i++) {
+        sli->failures[i] -= told->failures[i];
+    }
+    sli->missed -= told->missed;
+    for (unsigned i = 0; i <= sli->duration.bound_count; i++) {
+        sli->duration.buckets[i] -= told->duration.buckets[i];
+    }
+    sli->duration.count -= told->duration.count;
+    sli->duration.sum_us -= told->duration.sum_us;
 }
 
 static void add_result(struct sli *sli, const struct record *record)

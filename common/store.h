@@ -16,10 +16,11 @@
 #ifndef PICKET_STORE_H
 #define PICKET_STORE_H
 
-#include "backoff.h"
+#include "checkpoint.h"
 #include "clock.h"
-#include "ledger.h"
 #include "logger.h"
+#include "prng.h"
+#include "store_replay.h"
 #include "store_scan.h"
 #include "store_tail.h"
 
@@ -45,6 +46,8 @@ enum store_trouble {
     STORE_IN_USE,
     STORE_HUNG,
     STORE_NEWER,     /* written by a newer format; never overwritten */
+    STORE_OTHER,     /* appeared while the agent ran, and is not what it began with: starting the
+                        agent again takes it up */
     STORE_TOO_SMALL, /* for the targets that are configured */
     STORE_TROUBLE_COUNT
 };
@@ -73,9 +76,7 @@ struct store_numbers {
     char note[96];               /* what the device said when it last failed */
 };
 
-struct store_io; /* the operation in flight and what it is for: store_parts.h */
-
-/* Everything is private to store*.c but through the functions below. */
+/* Everything is private to store*.c but through the functions below; store_parts.h says more. */
 struct store {
     const struct config *config;
     const struct logger *logger;
@@ -83,46 +84,72 @@ struct store {
     enum store_state state;
     enum store_trouble trouble;
     struct store_numbers numbers;
+    struct prng prng;
+    usec_t now_us; /* of the last step */
 
-    struct ledger ledger;           /* as counted */
-    struct ledger_totals staged;    /* as of the commit in flight */
-    struct ledger_totals published; /* as of the last commit; in memory, as of the last look */
+    /* Totals. */
+    bool has_ledger;      /* recovered or new, and bound to the configuration */
+    bool epoch_on_device; /* the device may know this epoch: publish only what it holds */
     uint64_t pushed_ordinal;
 
     /* The end of the log. */
     struct tail *tail;
-    uint64_t store;     /* its identity; 0: none yet */
-    uint64_t first_seq; /* of the blocks in the tail that are not wholly durable */
-    uint64_t open_seq;  /* the block records go to; 0: none */
-    struct record_coder coder;
+    uint64_t store;      /* its identity; 0: none yet */
+    uint64_t first_seq;  /* of the blocks in the tail that are not wholly durable */
+    uint64_t open_seq;   /* the block records go to; 0: none */
+    uint64_t tail_cover; /* last ordinal a checkpoint in the tail has */
     int64_t wall_offset_ms;
-    int64_t now_ms; /* of the last step */
 
     /* The device. */
-    struct store_scan scan; /* layout and slots */
-    uint32_t next_slot;     /* where the search for a free one goes on */
-    uint64_t generation;    /* of the newest checkpoint */
-    unsigned area;          /* it is in */
-    uint64_t covers;        /* its last ordinal */
-    unsigned seals;         /* blocks sealed since */
+    uint32_t file_blocks;     /* it has */
+    uint32_t next_slot;       /* where the search for a free one goes on */
+    uint64_t generation;      /* of the newest checkpoint */
+    unsigned area;            /* it is in */
+    uint64_t covers;          /* its last ordinal */
+    uint64_t durable_ordinal; /* of the last record on the device */
+    unsigned seals;           /* blocks filled since the newest checkpoint */
     bool checkpoint_owed;
-    uint32_t bad_in_row;
-
-    /* What is going on; store_parts.h has the meaning. */
-    unsigned job;
-    bool in_flight;
-    usec_t submitted_us;
+    unsigned bad_in_row;
     usec_t retry_us; /* MEMORY: when the device is tried again; USEC_NEVER: not by itself */
-    struct backoff backoff;
-    struct prng prng;
-    uint32_t at; /* progress of the job */
-    uint32_t slot;
-    uint64_t commit_seq;
-    uint64_t commit_until; /* last seq of the commit in flight */
-    usec_t commit_begun_us;
-    struct tail_block frozen; /* the open block as of the commit in flight */
+    usec_t retry_delay_us;
+
+    /* What is going on. */
+    unsigned job; /* enum store_job */
+    usec_t submitted_us;
+    uint32_t at, count; /* progress of the job */
+    uint32_t single_until;
+    unsigned nth;
+    bool gap;       /* the log does not reach from the checkpoint to its end */
+    bool is_making; /* a new file is being made: `making` is its layout */
+    bool is_made;   /* and was, by this opening */
+    bool set_aside; /* what the new file replaces is kept */
+    bool settling, closing, close_done;
+    struct block_super making;
+    uint32_t copied; /* blocks the new file takes over */
+
+    /* A commit. */
+    bool committing, commit_now;
+    uint64_t commit_seq, commit_until;
+    usec_t commit_begun_us, since_next_us;
+    struct {
+        uint32_t slot, old_slot;
+        struct block_data data;
+        uint64_t given_up_results;
+    } writing;
     const struct tail_checkpoint *checkpoint;
-    bool closing, close_done;
+    uint32_t checkpoint_generation; /* of the place it is read from */
+    const struct ledger_totals *checkpoint_totals;
+    bool checkpoint_clean;
+
+    /* Large, and not cleared as a whole. */
+    struct record_coder coder;      /* of the open block */
+    struct ledger ledger;           /* as counted */
+    struct ledger_totals staged;    /* as of the commit in flight */
+    struct ledger_totals published; /* as of the last commit, or as of the last look */
+    struct tail_block frozen;       /* the open block as of the commit in flight */
+    struct checkpoint decoded;
+    struct store_replay replay;
+    struct store_scan scan; /* layout and slots */
     union {
         uint8_t block[BLOCK_BYTES];
         uint8_t blocks[STORE_SCAN_BLOCKS * BLOCK_BYTES];

@@ -1,0 +1,389 @@
+/* Writing. A block of the log is written to a slot that holds nothing of the log; when it is
+ * durable, the slot of its older version is free. So no byte of value is ever in the way of a
+ * write, and a torn, reordered or lost one costs nothing but itself.
+ *
+ * What a block gives up (the oldest of the log, when room runs out) is named in a header that is
+ * durable before the room is used; and a checkpoint covers it before that. */
+#include <assert.h>
+#include <string.h>
+
+#include "store_parts.h"
+
+/* Free slots a commit leaves behind: one for the next, one in case that turns out bad. */
+#define FREE_SLOTS 2
+/* Failed writes in a row, each to another place, until the device counts as failing. */
+#define BAD_IN_ROW 3
+
+static void write_next(struct store *store, usec_t now_us);
+
+static const struct tail_block *block_of(const struct store *store, uint64_t seq)
+{
+    return &store->tail->blocks[seq % CAP_TAIL_BLOCKS];
+}
+
+bool store_is_dirty(const struct store *store)
+{
+    return store->ledger.totals.ordinal > store->durable_ordinal;
+}
+
+uint32_t store_find_slot(const struct store *store, uint64_t seq)
+{
+    const struct store_scan *scan = &store->scan;
+    for (uint32_t i = 0; i < scan->slot_count; i++) {
+        if (scan->slots[i].state == SLOT_LIVE && scan->slots[i].seq == seq) {
+            return i;
+        }
+    }
+    return STORE_NO_SLOT;
+}
+
+/* Slots. */
+
+static bool is_free(const struct store_slot *slot)
+{
+    return slot->state != SLOT_LIVE && slot->state != SLOT_BAD;
+}
+
+static unsigned count_free(const struct store_scan *scan)
+{
+    unsigned count = 0;
+    for (uint32_t i = 0; i < scan->slot_count; i++) {
+        count += is_free(&scan->slots[i]);
+    }
+    return count;
+}
+
+/* In turn, so that wear is even; one that failed before only when there is no other. */
+static uint32_t find_free(struct store *store)
+{
+    const struct store_scan *scan = &store->scan;
+    uint32_t bad = STORE_NO_SLOT;
+    for (uint32_t i = 0; i < scan->slot_count; i++) {
+        uint32_t slot = (store->next_slot + i) % scan->slot_count;
+        if (is_free(&scan->slots[slot])) {
+            store->next_slot = (slot + 1) % scan->slot_count;
+            return slot;
+        }
+        if (scan->slots[slot].state == SLOT_BAD && bad == STORE_NO_SLOT) {
+            bad = slot;
+        }
+    }
+    return bad;
+}
+
+static uint32_t oldest_from(const struct store_scan *scan, uint64_t seq)
+{
+    uint32_t oldest = STORE_NO_SLOT;
+    for (uint32_t i = 0; i < scan->slot_count; i++) {
+        const struct store_slot *slot = &scan->slots[i];
+        if (slot->state == SLOT_LIVE && slot->seq >= seq &&
+            (oldest == STORE_NO_SLOT || slot->seq < scan->slots[oldest].seq)) {
+            oldest = i;
+        }
+    }
+    return oldest;
+}
+
+/* Names the blocks that are given up so that FREE_SLOTS are left after this write. False: a
+ * checkpoint must cover them first. */
+static bool give_up(struct store *store)
+{
+    const struct store_scan *scan = &store->scan;
+    struct block_data *data = &store->writing.data;
+    bool rewrite = store->writing.old_slot != STORE_NO_SLOT;
+    unsigned left = count_free(scan) - is_free(&scan->slots[store->writing.slot]) + rewrite;
+    data->oldest_seq = store->numbers.oldest_seq;
+    store->writing.given_up_results = 0;
+    while (left < FREE_SLOTS) {
+        uint32_t oldest = oldest_from(scan, data->oldest_seq);
+        if (oldest == STORE_NO_SLOT || scan->slots[oldest].seq >= data->seq) {
+            break;
+        }
+        const struct store_slot *slot = &scan->slots[oldest];
+        if (store_slot_last_ordinal(slot) > store->covers) {
+            return false;
+        }
+        data->oldest_seq = slot->seq + 1;
+        store->writing.given_up_results += slot->results;
+        left++;
+    }
+    return true;
+}
+
+static void free_slots_before(struct store *store, uint64_t seq)
+{
+    for (uint32_t i = 0; i < store->scan.slot_count; i++) {
+        struct store_slot *slot = &store->scan.slots[i];
+        if (slot->state == SLOT_LIVE && slot->seq < seq) {
+            slot->state = SLOT_STALE;
+            store->numbers.slots_live--;
+        }
+    }
+}
+
+/* Blocks of the log. */
+
+static const struct tail_block *content_of(const struct store *store, uint64_t seq)
+{
+    return seq == store->commit_until ? &store->frozen : block_of(store, seq);
+}
+
+/* Results in the block: up to the first of the next, or up to what is counted. */
+static uint16_t results_in(const struct store *store, uint64_t seq)
+{
+    uint64_t end = seq == store->commit_until ? store->staged.results + 1
+                                              : block_of(store, seq + 1)->head.first_result;
+    return (uint16_t)(end - content_of(store, seq)->head.first_result);
+}
+
+static void describe_block(struct store *store, uint64_t seq)
+{
+    const struct tail_block *block = content_of(store, seq);
+    uint32_t old = store_find_slot(store, seq);
+    store->writing.old_slot = old;
+    store->writing.slot = find_free(store);
+    store->writing.data = (struct block_data){
+        .seq = seq,
+        .version = old == STORE_NO_SLOT ? 1 : store->scan.slots[old].version + 1,
+        .used = (uint16_t)tail_used(block),
+        .records = (uint16_t)tail_records(block),
+        .results = results_in(store, seq),
+        .first_ordinal = block->head.first_ordinal,
+        .first_result = block->head.first_result,
+        .dropped_memory = store->numbers.dropped_memory,
+        .boot = block->head.boot,
+        .base_ms = block->head.base_ms,
+        .wall_offset_ms = block->head.wall_offset_ms,
+    };
+}
+
+static void write_block(struct store *store, uint64_t seq, usec_t now_us)
+{
+    describe_block(store, seq);
+    if (store->writing.slot == STORE_NO_SLOT) {
+        store_degrade(store, STORE_IO, "no slot is left to write to", now_us);
+        return;
+    }
+    if (!give_up(store)) {
+        store_checkpoint_begin(store, &store->staged, false, now_us);
+        return;
+    }
+    struct block_data *data = &store->writing.data;
+    data->dropped_wrap = store->numbers.dropped_wrap + store->writing.given_up_results;
+    data->blocks_written = ++store->numbers.blocks_written;
+    memcpy(store->io.block + BLOCK_DATA_HEADER, content_of(store, seq)->payload, data->used);
+    block_data_seal(store->io.block, store->scan.store, data);
+    store_submit(store, JOB_WRITE_BLOCK, BLOCK_WRITE,
+                 block_super_slot_index(&store->scan.super, store->writing.slot), 1,
+                 store->io.block, now_us);
+}
+
+/* The block is durable, and so is all its header says. */
+static void block_is_durable(struct store *store)
+{
+    struct store_numbers *numbers = &store->numbers;
+    const struct block_data *data = &store->writing.data;
+    struct store_slot *slots = store->scan.slots;
+    numbers->log_results += data->results;
+    numbers->slots_live++;
+    if (store->writing.old_slot != STORE_NO_SLOT) {
+        struct store_slot *old = &slots[store->writing.old_slot];
+        old->state = SLOT_STALE;
+        numbers->log_results -= old->results;
+        numbers->slots_live--;
+    }
+    slots[store->writing.slot] = (struct store_slot){.seq = data->seq,
+                                                     .version = data->version,
+                                                     .first_ordinal = data->first_ordinal,
+                                                     .first_result = data->first_result,
+                                                     .records = data->records,
+                                                     .results = data->results,
+                                                     .state = SLOT_LIVE};
+    free_slots_before(store, data->oldest_seq);
+    numbers->log_results -= store->writing.given_up_results;
+    numbers->dropped_wrap = data->dropped_wrap;
+    numbers->oldest_seq = data->oldest_seq;
+    numbers->newest_seq = data->seq > numbers->newest_seq ? data->seq : numbers->newest_seq;
+    bool is_whole =
+        data->seq < store->open_seq && data->records == tail_records(block_of(store, data->seq));
+    if (is_whole && data->seq >= store->first_seq) {
+        store->first_seq = data->seq + 1;
+    }
+    store->commit_seq = data->seq + 1;
+    store->bad_in_row = 0;
+}
+
+/* A commit. */
+
+void store_commit_begin(struct store *store, usec_t now_us)
+{
+    ledger_totals_copy(&store->staged, &store->ledger.totals);
+    memcpy(&store->frozen, block_of(store, store->open_seq), sizeof store->frozen);
+    store->committing = true;
+    store->commit_now = false;
+    store->commit_seq = store->first_seq;
+    store->commit_until = store->open_seq;
+    store->commit_begun_us = now_us;
+    store->since_next_us = USEC_NEVER;
+    if (store->checkpoint_owed) {
+        store_checkpoint_begin(store, &store->staged, false, now_us);
+    } else {
+        write_next(store, now_us);
+    }
+}
+
+static void commit_is_done(struct store *store, usec_t now_us)
+{
+    struct store_numbers *numbers = &store->numbers;
+    ledger_totals_copy(&store->published, &store->staged);
+    store->durable_ordinal = store->staged.ordinal;
+    store->committing = false;
+    numbers->committed_us = now_us;
+    numbers->commit_duration_us = now_us - store->commit_begun_us;
+    numbers->uncommitted_since_us = store->since_next_us;
+    store->job = JOB_IDLE;
+    if (store->state != STORE_DURABLE) {
+        store_became_durable(store, now_us);
+    }
+}
+
+static bool is_written(const struct store *store, uint64_t seq)
+{
+    unsigned records = tail_records(content_of(store, seq));
+    uint32_t slot = store_find_slot(store, seq);
+    return records == 0 || (slot != STORE_NO_SLOT && store->scan.slots[slot].records == records);
+}
+
+static void write_next(struct store *store, usec_t now_us)
+{
+    uint64_t seq = store->commit_seq > store->first_seq ? store->commit_seq : store->first_seq;
+    while (seq <= store->commit_until && is_written(store, seq)) {
+        seq++;
+    }
+    if (seq > store->commit_until) {
+        commit_is_done(store, now_us);
+    } else {
+        write_block(store, seq, now_us);
+    }
+}
+
+/* Checkpoints. */
+
+static const struct block_super *layout_of(const struct store *store)
+{
+    return store->is_making ? &store->making : &store->scan.super;
+}
+
+/* Never over the newest whole one. */
+static unsigned area_to_write(const struct store *store)
+{
+    return store->is_making || store_scan_area(&store->scan, 0) < 0 ? 0 : 1 - store->area;
+}
+
+static void write_part(struct store *store, usec_t now_us)
+{
+    const struct tail_checkpoint *checkpoint = store->checkpoint;
+    if (checkpoint->generation != store->checkpoint_generation) {
+        store_checkpoint_begin(store, store->checkpoint_totals, store->checkpoint_clean, now_us);
+        return;
+    }
+    size_t from = (size_t)store->at * BLOCK_PART_BYTES;
+    size_t used = checkpoint->size - from;
+    struct block_part part = {
+        .generation = store->generation + 1,
+        .part = (uint16_t)store->at,
+        .parts = (uint16_t)store->count,
+        .used = (uint16_t)(used < BLOCK_PART_BYTES ? used : BLOCK_PART_BYTES),
+    };
+    const struct block_super *layout = layout_of(store);
+    uint32_t first = block_super_area_index(layout, area_to_write(store));
+    memcpy(store->io.block + BLOCK_PART_HEADER, checkpoint->bytes + from, part.used);
+    block_part_seal(store->io.block, layout->store, &part);
+    store->numbers.blocks_written++;
+    store_submit(store, JOB_WRITE_PART, BLOCK_WRITE, first + store->at, 1, store->io.block, now_us);
+}
+
+void store_checkpoint_begin(struct store *store, const struct ledger_totals *totals, bool clean,
+                            usec_t now_us)
+{
+    if (!store->epoch_on_device) { /* from now on the device may know it */
+        ledger_totals_copy(&store->published, &store->ledger.totals);
+        store->epoch_on_device = true;
+        store->tail->detached = 0;
+    }
+    const struct tail_checkpoint *checkpoint = store_checkpoint(store, totals, clean);
+    size_t room = (size_t)layout_of(store)->checkpoint_blocks * BLOCK_PART_BYTES;
+    if (checkpoint == NULL || checkpoint->size > room) {
+        store_degrade(store, STORE_TOO_SMALL, "", now_us);
+        return;
+    }
+    store->checkpoint = checkpoint;
+    store->checkpoint_generation = checkpoint->generation;
+    store->checkpoint_totals = totals;
+    store->checkpoint_clean = clean;
+    store->at = 0;
+    store->count = (checkpoint->size + BLOCK_PART_BYTES - 1) / BLOCK_PART_BYTES;
+    write_part(store, now_us);
+}
+
+static void checkpoint_is_durable(struct store *store, usec_t now_us)
+{
+    unsigned area = area_to_write(store);
+    store->generation++;
+    store->scan.areas[area] = (struct scan_area){.generation = store->generation, .whole = true};
+    store->area = area;
+    store->covers = store->checkpoint_totals->ordinal;
+    store->seals = 0;
+    store->checkpoint_owed = false;
+    store->bad_in_row = 0;
+    store->close_done = store->checkpoint_clean;
+    store->job = JOB_IDLE;
+    if (store->committing) {
+        write_next(store, now_us);
+    }
+}
+
+/* Failures. */
+
+static void write_failed(struct store *store, const struct block_reply *reply, usec_t now_us)
+{
+    bool block = store->job == JOB_WRITE_BLOCK || store->job == JOB_SYNC_BLOCK;
+    store->bad_in_row++;
+    if (reply->error != BLOCK_IO || store->bad_in_row >= BAD_IN_ROW) {
+        store_degrade(store, store_trouble_of(reply->error), reply->note, now_us);
+    } else if (block) {
+        store->scan.slots[store->writing.slot].state = SLOT_BAD;
+        write_block(store, store->writing.data.seq, now_us);
+    } else {
+        store_checkpoint_begin(store, store->checkpoint_totals, store->checkpoint_clean, now_us);
+    }
+}
+
+void store_commit_reply(struct store *store, const struct block_reply *reply, usec_t now_us)
+{
+    if (reply->error != BLOCK_OK) {
+        write_failed(store, reply, now_us);
+        return;
+    }
+    switch (store->job) {
+    case JOB_WRITE_BLOCK:
+        store_submit(store, JOB_SYNC_BLOCK, BLOCK_SYNC, 0, 0, NULL, now_us);
+        break;
+    case JOB_SYNC_BLOCK:
+        block_is_durable(store);
+        write_next(store, now_us);
+        break;
+    case JOB_WRITE_PART:
+        store->at++;
+        if (store->at < store->count) {
+            write_part(store, now_us);
+        } else if (store->is_making) {
+            store_make_supers(store, now_us);
+        } else {
+            store_submit(store, JOB_SYNC_PARTS, BLOCK_SYNC, 0, 0, NULL, now_us);
+        }
+        break;
+    default: /* JOB_SYNC_PARTS */
+        checkpoint_is_durable(store, now_us);
+    }
+}
