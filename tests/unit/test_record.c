@@ -132,7 +132,7 @@ static void record_histories_come_back(void **state)
 {
     (void)state;
     struct prng prng = {.state = 1};
-    for (int round = 0; round < 2000; round++) {
+    for (int round = 0; round < 500; round++) {
         fill_block(&prng);
         must_decode(block.used);
     }
@@ -155,7 +155,7 @@ static void record_garbage_is_refused_or_canonical(void **state)
 {
     (void)state;
     struct prng prng = {.state = 3};
-    for (int round = 0; round < 20000; round++) {
+    for (int round = 0; round < 3000; round++) {
         struct record_coder reader, writer;
         struct record record;
         uint8_t again[BLOCK_DATA_BYTES];
