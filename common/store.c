@@ -72,6 +72,7 @@ void store_init(struct store *store, const struct config *config, const struct l
     store->wall_offset_ms = BLOCK_WALL_UNKNOWN;
     store->retry_us = USEC_NEVER;
     store->retry_delay_us = RETRY_MIN_US;
+    store->numbers.oldest_seq = 1;
     store->numbers.commit_duration_us = -1;
     store->numbers.uncommitted_since_us = USEC_NEVER;
     store->since_next_us = USEC_NEVER;
