@@ -10,32 +10,25 @@
 #include "expo_proto.h"
 #include "expo_text.h"
 #include "proto_reader.h"
-#include "site_fixture.h"
+#include "view_fixture.h"
 
 static uint8_t proto_memory[1 << 20], small_memory[1 << 16];
 static char text_memory[1 << 20];
-static struct config config;
-static struct sli slis[2];
-static struct result last[2];
-static bool seen[2];
-static struct agent_numbers numbers;
 static struct reader from_proto, from_text;
 static int only_probe = -1; /* -1: both, and the agent */
 
-static struct metrics_view make_view(void)
+static struct metrics_view chosen_view(void)
 {
     numbers = fixture_numbers();
-    return (struct metrics_view){.config = &config,
-                                 .slis = slis,
-                                 .last = last,
-                                 .seen = seen,
-                                 .agent = only_probe < 0 ? &numbers : NULL,
-                                 .only_probe = only_probe};
+    struct metrics_view view = whole_view();
+    view.only_probe = only_probe;
+    view.agent = only_probe < 0 ? &numbers : NULL;
+    return view;
 }
 
 static size_t encode_proto(void *memory, size_t size)
 {
-    struct metrics_view view = make_view();
+    struct metrics_view view = chosen_view();
     struct expo_proto encoder;
     struct buffer out;
     buffer_init(&out, memory, size);
@@ -47,7 +40,7 @@ static size_t encode_proto(void *memory, size_t size)
 
 static char *encode_text(void)
 {
-    struct metrics_view view = make_view();
+    struct metrics_view view = chosen_view();
     struct expo_text encoder;
     struct buffer out;
     buffer_init(&out, text_memory, sizeof text_memory);

@@ -10,7 +10,7 @@
 
 #include "expo_text.h"
 #include "proto_reader.h"
-#include "site_fixture.h"
+#include "view_fixture.h"
 
 #define SITE        "instance=\"branch-0042\",region=\"emea\""
 #define LABELS      ",region=\"emea\",team=\"a \\\"b\\\" \\\\c\\nd\""
@@ -22,21 +22,6 @@
 #define BOILER_KIND "probe=\"boiler\",kind=\"bus\"," HEATING
 
 static char memory[8 << 20];
-static struct config config;
-static struct sli slis[CAP_TARGETS];
-static struct result last[CAP_TARGETS];
-static bool seen[CAP_TARGETS];
-static struct agent_numbers numbers;
-
-static struct metrics_view make_view(void)
-{
-    return (struct metrics_view){.config = &config,
-                                 .slis = slis,
-                                 .last = last,
-                                 .seen = seen,
-                                 .agent = &numbers,
-                                 .only_probe = -1};
-}
 
 static char *walk_text(const struct metrics_view *view)
 {
@@ -263,7 +248,7 @@ static void metrics_of_a_site_are_exactly_these(void **state)
 {
     (void)state;
     set_up_site();
-    struct metrics_view view = make_view();
+    struct metrics_view view = whole_view();
     assert_site_text(walk_text(&view));
 }
 
@@ -294,11 +279,11 @@ static void metrics_counters_are_there_at_zero_before_the_first_result(void **st
     static const struct reader_sample *zero[READER_SAMPLES_MAX], *full[READER_SAMPLES_MAX];
     (void)state;
     set_up_site();
-    struct metrics_view view = make_view();
+    struct metrics_view view = whole_view();
     assert_true(reader_read_text(&after, walk_text(&view)));
     init_targets();
     memset(numbers.push_attempts, 0, sizeof numbers.push_attempts);
-    view = make_view();
+    view = whole_view();
     assert_true(reader_read_text(&before, walk_text(&view)));
     unsigned count = keep_counters(&after, full);
     assert_int_equal(count, 58);
@@ -318,7 +303,7 @@ static void metrics_without_a_result_have_no_gauge_of_a_target(void **state)
     (void)state;
     set_up_site();
     init_targets();
-    struct metrics_view view = make_view();
+    struct metrics_view view = whole_view();
     const char *text = walk_text(&view);
     assert_null(strstr(text, "\nprobe_"));
     assert_null(strstr(text, "picket_bus_"));
@@ -392,7 +377,7 @@ static void metrics_gauges_tell_only_what_the_last_run_found(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         set_up_site();
         rows[i].change(&last[0]);
-        struct metrics_view view = make_view();
+        struct metrics_view view = whole_view();
         const char *text = walk_text(&view);
         if (strstr(text, rows[i].absent) != NULL || strstr(text, rows[i].present) == NULL) {
             fail_msg("row %zu: '%s' is there or '%s' is not", i, rows[i].absent, rows[i].present);
@@ -406,7 +391,7 @@ static void metrics_of_values_tell_what_could_be_read(void **state)
     set_up_site();
     last[1].value_count = 1; /* the run ended before the others were asked for */
     last[1].values[0].available = false;
-    struct metrics_view view = make_view();
+    struct metrics_view view = whole_view();
     const char *text = walk_text(&view);
     assert_null(strstr(text, "picket_bus_value"));
     assert_non_null(strstr(text, "picket_bus_quality{" BOILER ",name=\"flow_celsius\"} 0\n"));
@@ -421,7 +406,7 @@ static void metrics_of_the_agent_leave_out_what_is_not_known(void **state)
     (void)state;
     set_up_site();
     numbers = (struct agent_numbers){.version = "1", .commit = "c", .push_duration_us = -1};
-    struct metrics_view view = make_view();
+    struct metrics_view view = whole_view();
     const char *text = walk_text(&view);
     for (size_t i = 0; i < ARRAY_LEN(absent); i++) {
         assert_null(strstr(text, absent[i]));
@@ -435,7 +420,7 @@ static void metrics_can_be_limited_to_one_probe(void **state)
 {
     (void)state;
     set_up_site();
-    struct metrics_view view = make_view();
+    struct metrics_view view = whole_view();
     view.only_probe = 1;
     view.agent = NULL;
     const char *text = walk_text(&view);
@@ -467,14 +452,14 @@ static void metrics_leave_out_configured_labels_that_series_use(void **state)
         fixture_label(&config, config.probes[0].labels, &config.probes[0].label_count, reserved[i],
                       "clash");
         fixture_label(&config, config.labels, &config.label_count, reserved[i], "clash");
-        struct metrics_view view = make_view();
+        struct metrics_view view = whole_view();
         assert_site_text(walk_text(&view));
     }
     for (size_t i = 0; i < ARRAY_LEN(free_names); i++) {
         assert_false(metrics_label_reserved(free_names[i]));
     }
     set_up_site();
-    struct metrics_view view = make_view();
+    struct metrics_view view = whole_view();
     assert_true(reader_read_text(&reader, walk_text(&view)));
     reader_free(&reader);
 }
@@ -553,7 +538,7 @@ static void metrics_have_each_family_and_each_series_once(void **state)
         fixture_worst_result(&last[i], (uint16_t)i, 'x');
         seen[i] = true;
     }
-    struct metrics_view view = make_view();
+    struct metrics_view view = whole_view();
     assert_true(reader_read_text(&reader, walk_text(&view)));
     for (unsigned i = 0; i < reader.family_count; i++) {
         assert_true(reader.families[i].samples > 0);

@@ -11,23 +11,7 @@
 #include "expo_proto.h"
 #include "expo_text.h"
 #include "prng.h"
-#include "site_fixture.h"
-
-static struct config config;
-static struct sli slis[CAP_TARGETS];
-static struct result last[CAP_TARGETS];
-static bool seen[CAP_TARGETS];
-static struct agent_numbers numbers;
-
-static struct metrics_view make_view(void)
-{
-    return (struct metrics_view){.config = &config,
-                                 .slis = slis,
-                                 .last = last,
-                                 .seen = seen,
-                                 .agent = &numbers,
-                                 .only_probe = -1};
-}
+#include "view_fixture.h"
 
 static size_t text_bytes(const struct metrics_view *view)
 {
@@ -102,7 +86,7 @@ static void fixture_longest(unsigned probes)
 
 static void assert_within_bound(size_t bound)
 {
-    struct metrics_view view = make_view();
+    struct metrics_view view = whole_view();
     assert_true(text_bytes(&view) <= bound);
     assert_true(proto_bytes(&view) <= bound);
 }
@@ -118,7 +102,7 @@ static void metrics_body_bound_holds_for_the_worst_there_is(void **state)
             fill_worst(bytes[i]);
             assert_within_bound(bound);
         }
-        struct metrics_view view = make_view();
+        struct metrics_view view = whole_view();
         assert_true(text_bytes(&view) > bound - bound / 20); /* byte is 0xff: near the bound */
     }
 }
@@ -195,7 +179,7 @@ static void metrics_body_bound_is_near_for_a_tiny_site(void **state)
     fill_worst(0xff);
     size_t bound = metrics_body_bound(&config);
     assert_within_bound(bound);
-    struct metrics_view view = make_view();
+    struct metrics_view view = whole_view();
     assert_in_range(bound - text_bytes(&view), 0, 800);
 }
 
