@@ -103,7 +103,7 @@ struct store {
     /* The device. */
     uint32_t file_blocks;     /* it has */
     uint32_t next_slot;       /* where the search for a free one goes on */
-    uint64_t generation;      /* of the newest checkpoint */
+    uint64_t generation;      /* of the last checkpoint that was tried */
     unsigned area;            /* it is in */
     uint64_t covers;          /* its last ordinal */
     uint64_t durable_ordinal; /* of the last record on the device */

@@ -290,7 +290,7 @@ static void write_part(struct store *store, usec_t now_us)
     size_t from = (size_t)store->at * BLOCK_PART_BYTES;
     size_t used = checkpoint->size - from;
     struct block_part part = {
-        .generation = store->generation + 1,
+        .generation = store->generation,
         .part = (uint16_t)store->at,
         .parts = (uint16_t)store->count,
         .used = (uint16_t)(used < BLOCK_PART_BYTES ? used : BLOCK_PART_BYTES),
@@ -321,6 +321,7 @@ void store_checkpoint_begin(struct store *store, const struct ledger_totals *tot
     store->checkpoint_generation = checkpoint->generation;
     store->checkpoint_totals = totals;
     store->checkpoint_clean = clean;
+    store->generation++; /* each attempt its own: parts of two never make one */
     store->at = 0;
     store->count = (checkpoint->size + BLOCK_PART_BYTES - 1) / BLOCK_PART_BYTES;
     write_part(store, now_us);
@@ -329,7 +330,6 @@ void store_checkpoint_begin(struct store *store, const struct ledger_totals *tot
 static void checkpoint_is_durable(struct store *store, usec_t now_us)
 {
     unsigned area = area_to_write(store);
-    store->generation++;
     store->scan.areas[area] = (struct scan_area){.generation = store->generation, .whole = true};
     store->area = area;
     store->covers = store->checkpoint_totals->ordinal;

@@ -307,7 +307,7 @@ static void take_slots(struct store *store)
     numbers->blocks_written = greater(numbers->blocks_written, newest->blocks_written);
     int area = store_scan_area(scan, 0);
     store->area = area == 1 ? 1 : 0;
-    store->generation = greater(scan->areas[0].generation, scan->areas[1].generation);
+    store->generation = greater(store->generation, scan->greatest_generation);
     store->next_slot = 0;
     while (store->first_seq < store->open_seq && is_on_device(store, store->first_seq)) {
         store->first_seq++;

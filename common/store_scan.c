@@ -9,6 +9,7 @@ void store_scan_begin(struct store_scan *scan, const struct block_super *super)
     scan->store = super->store;
     scan->super = *super;
     memset(scan->areas, 0, sizeof scan->areas);
+    scan->greatest_generation = 0;
     memset(scan->counts, 0, sizeof scan->counts);
     scan->slot_count = block_super_slots(super);
     assert(scan->slot_count <= CAP_STORE_BLOCKS);
@@ -20,11 +21,17 @@ void store_scan_begin(struct store_scan *scan, const struct block_super *super)
 }
 
 /* Parts come in order, so a checkpoint is whole when each follows the one before. */
-static void add_part(struct scan_area *area, const uint8_t *bytes, uint64_t store, uint32_t index)
+static void add_part(struct store_scan *scan, struct scan_area *area, const uint8_t *bytes,
+                     uint32_t index)
 {
     struct block_part part;
-    if (block_check(bytes, store) != BLOCK_PART || !block_part_read(bytes, &part) ||
-        part.part != index) {
+    if (block_check(bytes, scan->store) != BLOCK_PART || !block_part_read(bytes, &part)) {
+        return;
+    }
+    if (part.generation > scan->greatest_generation) {
+        scan->greatest_generation = part.generation;
+    }
+    if (part.part != index) {
         return;
     }
     if (index == 0) {
@@ -71,7 +78,7 @@ void store_scan_add(struct store_scan *scan, uint32_t block_index, const uint8_t
         add_data(scan, &scan->slots[block_index - first_slot], bytes);
     } else if (block_index >= 1 && block_index < first_slot) {
         unsigned area = block_index >= 1 + area_blocks ? 1 : 0;
-        add_part(&scan->areas[area], bytes, scan->store, (block_index - 1) % area_blocks);
+        add_part(scan, &scan->areas[area], bytes, (block_index - 1) % area_blocks);
     }
 }
 

@@ -42,6 +42,7 @@ struct store_scan {
     uint64_t store;
     struct block_super super;
     struct scan_area areas[2];
+    uint64_t greatest_generation; /* of any part, so that none is ever given twice */
     uint32_t slot_count;
     struct store_slot slots[CAP_STORE_BLOCKS];
     uint32_t counts[SLOT_STATES]; /* slots by state, as scanned */
