@@ -71,7 +71,7 @@ static bool result_in_range(const struct record *record)
     return record->outcome < OUTCOME_COUNT && failed == (record->reason < REASON_COUNT) &&
            record->reason <= REASON_NONE && record->phase <= PHASE_NONE &&
            (record->outcome != OUTCOME_SUCCESS || record->phase == PHASE_NONE) &&
-           record->duration_us >= 0 && record->duration_us % RECORD_DURATION_STEP_US == 0;
+           record->duration_us >= 0;
 }
 
 static bool time_in_range(const struct record *record)
@@ -139,25 +139,26 @@ uint64_t record_due_ms(const struct record_rhythm *rhythm)
     return (uint64_t)rhythm->at_ms + (uint64_t)rhythm->gap_ms;
 }
 
-static void remember_result(struct record_coder *coder, const struct record *record)
+static void remember_result(struct record_coder *coder, uint32_t target,
+                            const struct record_times *times)
 {
-    struct record_rhythm *rhythm = &coder->rhythms[record->target % RECORD_RHYTHMS];
-    int64_t at_ms = record->at_us / USEC_PER_MSEC;
-    bool seen = rhythm->target == record->target;
-    rhythm->gap_ms = seen ? at_ms - rhythm->at_ms : 0;
+    struct record_rhythm *rhythm = &coder->rhythms[target % RECORD_RHYTHMS];
+    bool seen = rhythm->target == target;
+    rhythm->gap_ms = seen ? times->at_ms - rhythm->at_ms : 0;
     coder->gap_ms = seen ? rhythm->gap_ms : coder->gap_ms;
-    coder->last_ms = at_ms;
-    rhythm->target = record->target;
-    rhythm->at_ms = at_ms;
-    rhythm->duration_steps = record->duration_us / RECORD_DURATION_STEP_US;
+    coder->last_ms = times->at_ms;
+    rhythm->target = target;
+    rhythm->at_ms = times->at_ms;
+    rhythm->duration_steps = times->duration_steps;
 }
 
-void record_remember(struct record_coder *coder, const struct record *record)
+void record_remember(struct record_coder *coder, const struct record *record,
+                     const struct record_times *times)
 {
     if (record->sort == RECORD_RESULT) {
-        remember_result(coder, record);
+        remember_result(coder, record->target, times);
     } else if (record->sort == RECORD_RUN) {
-        record_coder_init(coder, record->at_us / USEC_PER_MSEC);
+        record_coder_init(coder, times->at_ms);
     }
 }
 
@@ -166,7 +167,8 @@ static size_t put_difference(uint8_t *to, int64_t value, uint64_t expected)
     return bytes_put_varint(to, bytes_zigzag((uint64_t)value - expected));
 }
 
-static size_t put_result(const struct record_coder *coder, const struct record *record, uint8_t *to)
+static size_t put_result(const struct record_coder *coder, const struct record *record,
+                         const struct record_times *times, uint8_t *to)
 {
     struct record_rhythm rhythm = record_rhythm_of(coder, record->target);
     bool success = record->outcome == OUTCOME_SUCCESS;
@@ -176,9 +178,9 @@ static size_t put_result(const struct record_coder *coder, const struct record *
                                                          : (uint8_t)RECORD_CODE_UNKNOWN;
         to[count++] = phase_codes[record->phase];
     }
-    count += put_difference(to + count, record->at_us / USEC_PER_MSEC, record_due_ms(&rhythm));
-    return count + put_difference(to + count, record->duration_us / RECORD_DURATION_STEP_US,
-                                  (uint64_t)rhythm.duration_steps);
+    count += put_difference(to + count, times->at_ms, record_due_ms(&rhythm));
+    return count +
+           put_difference(to + count, times->duration_steps, (uint64_t)rhythm.duration_steps);
 }
 
 static size_t put_head(uint8_t *to, uint32_t target, enum record_code sort)
@@ -200,21 +202,21 @@ static size_t put_clock(const struct record *record, uint8_t *to)
     return count;
 }
 
-static size_t put_run(const struct record_coder *coder, const struct record *record, uint8_t *to)
+static size_t put_run(const struct record_coder *coder, uint64_t boot, int64_t at_ms, uint8_t *to)
 {
     size_t count = put_head(to, 0, RECORD_CODE_RUN);
-    bytes_put_u64(to + count, record->boot);
+    bytes_put_u64(to + count, boot);
     count += RECORD_U64_BYTES;
-    return count +
-           put_difference(to + count, record->at_us / USEC_PER_MSEC, (uint64_t)coder->base_ms);
+    return count + put_difference(to + count, at_ms, (uint64_t)coder->base_ms);
 }
 
-static size_t put(const struct record_coder *coder, const struct record *record, uint8_t *to)
+static size_t put(const struct record_coder *coder, const struct record *record,
+                  const struct record_times *times, uint8_t *to)
 {
     size_t count = 0;
     switch (record->sort) {
     case RECORD_RESULT:
-        return put_result(coder, record, to);
+        return put_result(coder, record, times, to);
     case RECORD_MISSED:
         count = put_head(to, record->target, RECORD_CODE_MISSED);
         return count + bytes_put_varint(to + count, record->count);
@@ -223,7 +225,7 @@ static size_t put(const struct record_coder *coder, const struct record *record,
         to[count++] = record->counter;
         return count + bytes_put_varint(to + count, record->count);
     case RECORD_RUN:
-        return put_run(coder, record, to);
+        return put_run(coder, record->boot, times->at_ms, to);
     case RECORD_CLOCK:
         return put_clock(record, to);
     }
@@ -237,8 +239,14 @@ size_t record_encode(struct record_coder *coder, const struct record *record, ui
     if (used + RECORD_MAX_BYTES > BLOCK_DATA_BYTES) {
         return 0;
     }
-    size_t count = put(coder, record, payload + used);
+    const struct record_times times = {
+        .at_ms = record->at_us / USEC_PER_MSEC,
+        .duration_steps = record->duration_us / RECORD_DURATION_STEP_US,
+    };
+    assert(record->sort != RECORD_RESULT ||
+           times.duration_steps * RECORD_DURATION_STEP_US == record->duration_us);
+    size_t count = put(coder, record, &times, payload + used);
     assert(count <= RECORD_MAX_BYTES);
-    record_remember(coder, record);
+    record_remember(coder, record, &times);
     return count;
 }

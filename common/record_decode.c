@@ -47,14 +47,14 @@ static enum phase take_phase(struct source *source)
 }
 
 static void take_times(const struct record_coder *coder, struct source *source,
-                       struct record *record)
+                       struct record *record, struct record_times *times)
 {
     struct record_rhythm rhythm = record_rhythm_of(coder, record->target);
-    record->at_us =
-        take_difference(source, record_due_ms(&rhythm), BLOCK_TIME_MAX_MS) * USEC_PER_MSEC;
-    record->duration_us =
-        take_difference(source, (uint64_t)rhythm.duration_steps, RECORD_STEPS_MAX) *
-        RECORD_DURATION_STEP_US;
+    times->at_ms = take_difference(source, record_due_ms(&rhythm), BLOCK_TIME_MAX_MS);
+    times->duration_steps =
+        take_difference(source, (uint64_t)rhythm.duration_steps, RECORD_STEPS_MAX);
+    record->at_us = times->at_ms * USEC_PER_MSEC;
+    record->duration_us = times->duration_steps * RECORD_DURATION_STEP_US;
 }
 
 static void take_clock(struct source *source, struct record *record)
@@ -70,7 +70,7 @@ static void take_clock(struct source *source, struct record *record)
 }
 
 static void take_of_agent(const struct record_coder *coder, struct source *source, uint8_t sort,
-                          struct record *record)
+                          struct record *record, struct record_times *times)
 {
     switch (sort) {
     case RECORD_CODE_COUNT:
@@ -81,8 +81,8 @@ static void take_of_agent(const struct record_coder *coder, struct source *sourc
     case RECORD_CODE_RUN:
         record->sort = RECORD_RUN;
         record->boot = bytes_u64(take(source, RECORD_U64_BYTES));
-        record->at_us =
-            take_difference(source, (uint64_t)coder->base_ms, BLOCK_TIME_MAX_MS) * USEC_PER_MSEC;
+        times->at_ms = take_difference(source, (uint64_t)coder->base_ms, BLOCK_TIME_MAX_MS);
+        record->at_us = times->at_ms * USEC_PER_MSEC;
         break;
     case RECORD_CODE_CLOCK:
         take_clock(source, record);
@@ -95,7 +95,7 @@ static void take_of_agent(const struct record_coder *coder, struct source *sourc
 
 /* Anything about a target but a success. */
 static void take_of_target(const struct record_coder *coder, struct source *source, uint8_t sort,
-                           struct record *record)
+                           struct record *record, struct record_times *times)
 {
     if (sort == RECORD_CODE_MISSED) {
         record->sort = RECORD_MISSED;
@@ -108,7 +108,7 @@ static void take_of_target(const struct record_coder *coder, struct source *sour
         source->bad = source->bad || record->reason == REASON_NONE;
     }
     record->phase = take_phase(source);
-    take_times(coder, source, record);
+    take_times(coder, source, record, times);
 }
 
 size_t record_decode(struct record_coder *coder, const uint8_t *payload, size_t at, size_t used,
@@ -118,6 +118,7 @@ size_t record_decode(struct record_coder *coder, const uint8_t *payload, size_t 
         return 0;
     }
     struct source source = {.next = payload + at, .left = used - at};
+    struct record_times times = {0};
     uint64_t head = take_varint(&source);
     *record = (struct record){
         .sort = RECORD_RESULT,
@@ -129,15 +130,15 @@ size_t record_decode(struct record_coder *coder, const uint8_t *payload, size_t 
         return 0;
     }
     if (head % 2 == 0) {
-        take_times(coder, &source, record);
+        take_times(coder, &source, record, &times);
     } else if (record->target == 0) {
-        take_of_agent(coder, &source, *take(&source, 1), record);
+        take_of_agent(coder, &source, *take(&source, 1), record, &times);
     } else {
-        take_of_target(coder, &source, *take(&source, 1), record);
+        take_of_target(coder, &source, *take(&source, 1), record, &times);
     }
     if (source.bad || !record_in_range(record)) {
         return 0;
     }
-    record_remember(coder, record);
+    record_remember(coder, record, &times);
     return used - at - source.left;
 }

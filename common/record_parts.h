@@ -20,7 +20,8 @@ enum record_code {
 #define RECORD_STEPS_MAX (INT64_MAX / RECORD_DURATION_STEP_US)
 #define RECORD_U64_BYTES 8
 
-/* Whether every field that the sort has is one that can be encoded. */
+/* Whether every field that the sort has is one that can be encoded; that a duration is in whole
+ * steps is not looked at. */
 bool record_in_range(const struct record *record);
 /* False: no such code. */
 MUST_CHECK bool record_phase_of(uint8_t code, enum phase *phase);
@@ -30,8 +31,14 @@ MUST_CHECK bool record_phase_of(uint8_t code, enum phase *phase);
 struct record_rhythm record_rhythm_of(const struct record_coder *coder, uint32_t target);
 /* When the next start is due. Modulo 2^64, as a block may hold any numbers. */
 uint64_t record_due_ms(const struct record_rhythm *rhythm);
+/* The times of a record in the units of the disk. Both sides have them anyway, and 64-bit division
+ * is dear where a processor has none. */
+struct record_times {
+    int64_t at_ms, duration_steps;
+};
 /* What a record changes for those behind it. A new run may be on a new boot, whose time begins
  * again. */
-void record_remember(struct record_coder *coder, const struct record *record);
+void record_remember(struct record_coder *coder, const struct record *record,
+                     const struct record_times *times);
 
 #endif
