@@ -252,6 +252,8 @@ static void block_super_is_read_only_in_range(void **state)
         {16384, 129, false},
         {16, 0, false},
         {0, 0, false},
+        {11, 3, false},
+        {13, 4, false},
         {16384, 0x7fffffff, false},
         {16384, 0xffffffff, false},
         {UINT32_MAX, UINT32_MAX, false},
