@@ -24,9 +24,11 @@
 #define FIRST_DURATION_BYTES 2.5
 #define PUSH_RECORD_BYTES    4.0
 #define BISECTIONS           48
-#define COMMIT_STEP          (10 * USEC_PER_SEC) /* from itself on; seconds before */
-#define COMMIT_MAX           USEC_PER_HOUR
-#define GIGABYTE             INT64_C(1000000000)
+/* Two are free for the next writes, and the open block may just have been begun. */
+#define SPARE_SLOTS 3
+#define COMMIT_STEP (10 * USEC_PER_SEC) /* from itself on; seconds before */
+#define COMMIT_MAX  USEC_PER_HOUR
+#define GIGABYTE    INT64_C(1000000000)
 
 /* Where the figures are from, and which are assumptions:
  * - emmc: cycles at the low end of MLC (kernel, ubifs.rst: 1,000 to 10,000); 4 GB the smallest part
@@ -173,7 +175,7 @@ static void plan_writes(const struct config *config, struct store_plan *plan, us
     double commits = least((double)USEC_PER_DAY / (double)commit_us, records);
     double filled = plan->results_per_day / plan->results_per_block;
     double blocks = commits > filled / 2 ? commits + filled / 2 : filled;
-    double checkpoints = filled / STORE_CHECKPOINT_SEALS;
+    double checkpoints = filled / least(STORE_CHECKPOINT_SEALS, plan->slots / 4);
     plan->writes_per_day = blocks + checkpoints;
     plan->bytes_per_day = (blocks + checkpoints * plan->checkpoint_blocks) * BLOCK_BYTES;
     plan->life_years = 0;
@@ -211,8 +213,7 @@ void store_plan_make(const struct config *config, struct store_plan *plan)
     double days = days_per_block(&load);
     plan->results_per_block = plan->results_per_day * days;
     plan->bytes_per_result = BLOCK_BYTES / plan->results_per_block;
-    /* One slot is free for the next write, and one has just been given up for the open block. */
-    plan->hours = (plan->slots - 2) * days * 24;
+    plan->hours = (plan->slots - SPARE_SLOTS) * days * 24;
     plan_writes(config, plan, config_number(config, &config->agent, AGENT_COMMIT));
 }
 

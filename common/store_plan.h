@@ -10,7 +10,8 @@
 #include "config.h"
 #include "record.h"
 
-/* A checkpoint is written when this many blocks were filled since the last. */
+/* A checkpoint is written when this many blocks, or a quarter of the slots, were filled since the
+ * last. */
 #define STORE_CHECKPOINT_SEALS 32
 /* Flash that would be worn out sooner is a mistake, unless it is accepted. */
 #define STORE_LIFE_YEARS_MIN 5
