@@ -207,8 +207,18 @@ static void judge(struct http_slot *slot, CURLcode code, enum phase phase)
         judge_trouble(slot, code, phase);
 }
 
+/* An answer can come in the same turn as the request goes out, so that nobody saw its first byte
+ * (http_slot.c); one that is refused before a line is whole calls nothing back either. */
+static void mark_refused_answer(struct http_slot *slot, CURLcode code)
+{
+    bool refused = code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL;
+    if (refused && slot->phases.open == PHASE_PROCESSING)
+        http_phases_next(&slot->phases, slot->run->result, PHASE_TRANSFER, now_of(slot));
+}
+
 static enum progress finish(struct http_slot *slot, CURLcode code)
 {
+    mark_refused_answer(slot, code);
     enum phase phase = http_phases_end(&slot->phases, slot->run->result, now_of(slot));
     set_facts(slot);
     if (!result_decided(slot->run->result))
