@@ -26,6 +26,9 @@ PICKETD = BUILD / "bin" / "picketd"
 SANITIZED = "asan" in BUILD.name
 # How much longer all may take: sanitized builds are slower, and so is a machine under load.
 PATIENCE = float(os.environ.get("PICKET_PATIENCE", "3" if SANITIZED else "1"))
+GRACE = 0.25  # promise 1: no run goes past its timeout by more
+START = 0.35  # starting the program itself, on a busy machine
+EXIT = {"success": 0, "failure": 1, "unknown": 3}
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -41,9 +44,17 @@ def wait_until(condition, what, seconds=10.0):
         time.sleep(0.02)
 
 
+def free_ports(count):
+    """Ports the system has just given out; held together, so that they differ."""
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports
+
+
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def listens(port):
@@ -61,6 +72,29 @@ def picketd(*arguments, timeout=20, **options):
     """Runs one verb to its end."""
     return subprocess.run([PICKETD, *map(str, arguments)], capture_output=True, text=True,
                           timeout=timeout * PATIENCE, **options)
+
+
+def probe(kind, *arguments, timeout=2.0):
+    """One ad-hoc run as JSON; its exit code and the time it took are checked."""
+    begin = time.monotonic()
+    done = picketd("probe", kind, *arguments, "--timeout", f"{int(timeout * 1000)}ms", "--format",
+                   "json", timeout=30)
+    elapsed = time.monotonic() - begin
+    if done.returncode == 2:
+        raise AssertionError(f"refused: {done.stderr}")
+    result = json.loads(done.stdout)
+    limit = timeout + GRACE
+    if elapsed > limit + START * PATIENCE or result["duration_seconds"] > limit:
+        raise AssertionError(f"{arguments[:1]} took {elapsed:.3f} s of {timeout} s: {result}")
+    if done.returncode != EXIT[result["outcome"]]:
+        raise AssertionError(f"exit {done.returncode} for {result}")
+    return result
+
+
+def refusal(kind, *arguments):
+    """What the check of an ad-hoc probe's configuration says; "" when it accepts."""
+    done = picketd("probe", kind, *arguments, timeout=30)
+    return done.stderr if done.returncode == 2 else ""
 
 
 def promtool(text):
@@ -306,14 +340,25 @@ class Certificates:
                      "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "30",
                      "-subj", f"/CN=Picket test {name}")
 
-    def leaf(self, name, alternative="DNS:localhost,IP:127.0.0.1", authority="ca"):
+    def leaf(self, name, alternative="DNS:localhost,IP:127.0.0.1", authority="ca", dates=None):
+        """`dates` are the first and last moment as YYYYMMDDHHMMSSZ; else it is good for now."""
         (self.folder / f"{name}.ext").write_text(f"subjectAltName={alternative}\n")
         self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                      "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.pem", "-CAkey",
-                     f"{authority}.key", "-CAcreateserial", "-days", "20", "-extfile",
-                     f"{name}.ext", "-out", f"{name}.pem")
         (self.folder / f"{name}.key").chmod(0o600)
+        if dates is None:
+            self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.pem", "-CAkey",
+                         f"{authority}.key", "-CAcreateserial", "-days", "20", "-extfile",
+                         f"{name}.ext", "-out", f"{name}.pem")
+            return
+        (self.folder / "index.txt").touch()
+        (self.folder / "serial").write_text("1000\n")
+        (self.folder / "ca.conf").write_text(
+            "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\n"
+            "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n")
+        self.openssl("ca", "-batch", "-config", "ca.conf", "-in", f"{name}.csr", "-cert",
+                     f"{authority}.pem", "-keyfile", f"{authority}.key", "-startdate", dates[0],
+                     "-enddate", dates[1], "-extfile", f"{name}.ext", "-out", f"{name}.pem", "-notext")
 
     def path(self, name):
         return self.folder / name

@@ -6,105 +6,26 @@ that follow a redirect to somebody else. PICKET_BUILD is the build folder (defau
 """
 import json
 import os
-import shutil
-import signal
 import socket
-import ssl
 import subprocess
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
+import support
 from hostile_http import HostileHttp
-
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("PICKET_BUILD", ROOT / "build/host"))
-PICKETD = BUILD / "bin/picketd"
-GRACE = 0.25      # promise 1: no run goes past its timeout by more
-START = 0.35      # starting the program itself, on a busy machine
-EXIT = {"success": 0, "failure": 1, "unknown": 3}
+from support import Certificates, Nginx, free_port, free_ports
 
 
-def probe(url, *options, timeout="2s"):
-    """One run; checks the exit code and the time, returns the JSON object."""
-    begin = time.monotonic()
-    done = subprocess.run([PICKETD, "probe", "http", url, "--timeout", timeout, "--format", "json",
-                           *options], capture_output=True, text=True, timeout=30)
-    elapsed = time.monotonic() - begin
-    if done.returncode == 2:
-        raise AssertionError(f"refused: {done.stderr}")
-    result = json.loads(done.stdout)
-    limit = float(timeout[:-2]) / 1000 if timeout.endswith("ms") else float(timeout[:-1])
-    if elapsed > limit + GRACE + START or result["duration_seconds"] > limit + GRACE:
-        raise AssertionError(f"{url} took {elapsed:.3f} s of {timeout}: {result}")
-    if done.returncode != EXIT[result["outcome"]]:
-        raise AssertionError(f"exit {done.returncode} for {result}")
-    return result
+def probe(url, *options, timeout=2.0):
+    return support.probe("http", url, *options, timeout=timeout)
 
 
-def refused(url, *options):
-    """What the configuration check says; "" when it accepts."""
-    done = subprocess.run([PICKETD, "probe", "http", url, *options], capture_output=True, text=True,
-                          timeout=30)
-    return done.stderr if done.returncode == 2 else ""
-
-
-class Certificates:
-    """A CA of our own, and certificates for loopback, made by openssl."""
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        self.run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                 "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=Test CA")
-        self.make("good", "DNS:localhost,DNS:portal.test,IP:127.0.0.1")
-        self.make("wrong", "DNS:other.test")
-        self.make("expired", "DNS:localhost,IP:127.0.0.1", "-not_before", "20200101000000Z",
-                  "-not_after", "20200201000000Z")
-        self.make("client", "DNS:client.test")
-
-    def run(self, *arguments):
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
-
-    def make(self, name, alternative, *dates):
-        (self.folder / f"{name}.ext").write_text(f"subjectAltName={alternative}\n")
-        self.run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                 f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        if not dates:
-            self.run("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                     "-CAcreateserial", "-days", "20", "-extfile", f"{name}.ext", "-out",
-                     f"{name}.pem")
-            return
-        (self.folder / "index.txt").touch()
-        (self.folder / "serial").write_text("1000\n")
-        (self.folder / "ca.conf").write_text(
-            "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nserial=serial\nnew_certs_dir=.\n"
-            "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n")
-        begin, end = dates[1], dates[3]
-        self.run("ca", "-batch", "-config", "ca.conf", "-in", f"{name}.csr", "-cert", "ca.pem",
-                 "-keyfile", "ca.key", "-startdate", begin, "-enddate", end, "-extfile",
-                 f"{name}.ext", "-out", f"{name}.pem", "-notext")
-
-    def path(self, name):
-        return str(self.folder / name)
-
-
-def free_ports(count):
-    """Ports the system has just given out; held together, so that they differ."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+def refused(*arguments):
+    return support.refusal("http", *arguments)
 
 
 NGINX = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
-  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
   ssl_certificate_key {folder}/good.key; ssl_certificate {folder}/good.pem;
   server {{
     listen 127.0.0.1:{plain};
@@ -134,43 +55,35 @@ http {{
     listen 127.0.0.1:{mutual} ssl;
     ssl_client_certificate {folder}/ca.pem; ssl_verify_client on; return 200 "known\\n";
   }}
-}}
 """
 
 
 class AgainstNginx(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="picket-http-")
+        cls.temporary = tempfile.TemporaryDirectory(prefix="picket-http-")
+        cls.folder = cls.temporary.name
         cls.certificates = Certificates(cls.folder)
+        cls.certificates.leaf("good", "DNS:localhost,DNS:portal.test,IP:127.0.0.1")
+        cls.certificates.leaf("wrong", "DNS:other.test")
+        cls.certificates.leaf("expired", dates=("20200101000000Z", "20200201000000Z"))
+        cls.certificates.leaf("client", "DNS:client.test")
+        cls.ca = ("--ca_file", cls.certificates.path("ca.pem"))
         names = ("plain", "tls", "tls12", "wrong", "expired", "mutual")
         cls.ports = dict(zip(names, free_ports(len(names))))
         Path(cls.folder, "www").mkdir()
         Path(cls.folder, "www/index.html").write_text("inside\n")
         Path(cls.folder, "users").write_text("branch:{PLAIN}s3cret\n")
-        os.chmod(cls.folder, 0o755)
         for name, content in (("password", "s3cret\n"), ("wrong-password", "guess\n")):
             Path(cls.folder, name).write_text(content)
             os.chmod(Path(cls.folder, name), 0o600)
-        Path(cls.folder, "nginx.conf").write_text(NGINX.format(folder=cls.folder, **cls.ports))
-        cls.nginx = subprocess.Popen(["nginx", "-c", f"{cls.folder}/nginx.conf", "-p", cls.folder],
-                                     stderr=subprocess.DEVNULL)
-        cls.ca = ("--ca_file", cls.certificates.path("ca.pem"))
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", cls.ports["mutual"]), 1).close()
-                break
-            except OSError:
-                if time.monotonic() > deadline or cls.nginx.poll() is not None:
-                    raise
-                time.sleep(0.02)
+        cls.nginx = Nginx(cls.folder, NGINX.format(folder=cls.folder, **cls.ports),
+                          cls.ports["mutual"])
 
     @classmethod
     def tearDownClass(cls):
-        cls.nginx.send_signal(signal.SIGQUIT)
-        cls.nginx.wait(10)
-        shutil.rmtree(cls.folder)
+        cls.nginx.close()
+        cls.temporary.cleanup()
 
     def url(self, server, path="/", host="localhost"):
         return f"http{'' if server == 'plain' else 's'}://{host}:{self.ports[server]}{path}"
@@ -330,7 +243,7 @@ class AgainstHostile(unittest.TestCase):
         ]
         for path, outcome, reason, phase in rows:
             with self.subTest(path):
-                result = self.probe(path, timeout="500ms")
+                result = self.probe(path, timeout=0.5)
                 self.assertEqual(result["outcome"], outcome, result)
                 if reason:
                     self.assertEqual((result["reason"], result["phase"]), (reason, phase), result)
@@ -447,21 +360,22 @@ class AgainstHostile(unittest.TestCase):
         self.assertEqual(self.server.requests[-1].headers["host"], "target.invalid")
 
     def test_refused_and_unreachable(self):
-        port = free_ports(1)[0]
+        port = free_port()
         result = probe(f"http://127.0.0.1:{port}/")
         self.assertEqual((result["reason"], result["phase"]), ("refused", "connect"), result)
         self.assertNotIn("processing", result["phases"])
 
     def test_a_listener_that_never_speaks_tls(self):
-        result = probe(self.server.url("/").replace("http", "https"), timeout="500ms")
+        result = probe(self.server.url("/").replace("http", "https"), timeout=0.5)
         self.assertIn(result["reason"], ("tls_handshake", "timeout", "reset"), result)
         self.assertEqual(result["phase"], "tls", result)
 
     def test_tls_cut_off_in_the_handshake(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-            process = subprocess.Popen([PICKETD, "probe", "http", f"https://127.0.0.1:{port}/",
-                                        "--format", "json"], stdout=subprocess.PIPE, text=True)
+            process = subprocess.Popen([support.PICKETD, "probe", "http",
+                                        f"https://127.0.0.1:{port}/", "--format", "json"],
+                                       stdout=subprocess.PIPE, text=True)
             connection, _ = listener.accept()
             connection.recv(10)
             connection.close()

@@ -5,13 +5,9 @@ Guards against a register that is read in another way than its maker meant, a de
 hang, and a write: every function code that reaches a device is one that reads. PICKET_BUILD is the
 build folder (default build/host).
 """
-import json
-import os
-import subprocess
-import time
 import unittest
-from pathlib import Path
 
+import support
 from hostile_modbus import HostileModbus
 
 try:
@@ -21,31 +17,11 @@ except ImportError as missing:  # pymodbus, or what its server needs
 else:
     MISSING = ""
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("PICKET_BUILD", ROOT / "build/host"))
-PICKETD = BUILD / "bin/picketd"
-GRACE = 0.25  # promise 1: no run goes past its timeout by more
-START = 0.35  # starting the program itself, on a busy machine
-EXIT = {"success": 0, "failure": 1, "unknown": 3}
 
-
-def probe(url, *reads, unit=17, timeout="1s", options=()):
-    """One run; checks the exit code and the time, returns the JSON object."""
-    arguments = [PICKETD, "probe", "modbus", url, "--unit", str(unit), "--timeout", timeout,
-                 "--format", "json", *options]
-    for read in reads:
-        arguments += ["--read", read]
-    begin = time.monotonic()
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=30)
-    elapsed = time.monotonic() - begin
-    if done.returncode == 2:
-        raise AssertionError(f"refused: {done.stderr}")
-    result = json.loads(done.stdout)
-    limit = float(timeout[:-2]) / 1000 if timeout.endswith("ms") else float(timeout[:-1])
-    if elapsed > limit + GRACE + START or result["duration_seconds"] > limit + GRACE:
-        raise AssertionError(f"{url} took {elapsed:.3f} s of {timeout}: {result}")
-    if done.returncode != EXIT[result["outcome"]]:
-        raise AssertionError(f"exit {done.returncode} for {result}")
+def probe(url, *reads, unit=17, timeout=1.0, options=()):
+    """A run of support.py with "" for what is not there, and its values by their names."""
+    words = [word for read in reads for word in ("--read", read)]
+    result = support.probe("modbus", url, "--unit", unit, *words, *options, timeout=timeout)
     for absent in ("reason", "phase", "note"):
         result[absent] = result[absent] or ""
     result["by_name"] = {value["name"]: value for value in result["values"]}
@@ -127,7 +103,7 @@ class AgainstPymodbus(unittest.TestCase):
 
 
 class AgainstHostileDevices(unittest.TestCase):
-    def check(self, behaviour, reason, note="", timeout="500ms", **options):
+    def check(self, behaviour, reason, note="", timeout=0.5, **options):
         with self.subTest(behaviour=behaviour), HostileModbus(behaviour, **options) as server:
             result = probe(server.url, "a holding 100 u32", timeout=timeout)
             self.assertEqual(result["reason"], reason, result)
@@ -140,7 +116,7 @@ class AgainstHostileDevices(unittest.TestCase):
     def test_each_gets_its_reason_in_time(self):
         self.check("silent", "timeout", "no answer from unit 17 to holding 100")
         self.check("drip", "timeout")
-        self.check("drip_forever", "protocol", "250 bytes", timeout="1500ms")
+        self.check("drip_forever", "protocol", "250 bytes", timeout=1.5)
         self.check("wrong_transaction", "protocol", "transaction")
         self.check("wrong_protocol", "protocol", "protocol id 7")
         self.check("wrong_length", "protocol", "length 200 in the MBAP header instead of 7")
@@ -158,8 +134,8 @@ class AgainstHostileDevices(unittest.TestCase):
         self.check("exception", "exception", "device failure (4) for a", code=4)
 
     def test_busy_passes_when_it_ends_in_time(self):
-        self.check("busy", "", timeout="2s", times=2)
-        self.check("busy", "exception", "device busy (6)", timeout="2s", times=9)
+        self.check("busy", "", timeout=2.0, times=2)
+        self.check("busy", "exception", "device busy (6)", timeout=2.0, times=9)
 
     def test_nobody_there_is_refused(self):
         with HostileModbus("silent") as server:
@@ -181,10 +157,7 @@ class Words(unittest.TestCase):
                 ("tcp://127.0.0.1", "a holding 1 u32 order=ba", "takes abcd"),
                 ("udp://127.0.0.1", "a holding 1 u16", "is not tcp://"),
                 ("rtu:///dev/ttyS0?baud=9601", "a holding 1 u16", "no rate")):
-            done = subprocess.run([PICKETD, "probe", "modbus", url, "--read", read],
-                                  capture_output=True, text=True, timeout=10)
-            self.assertEqual(done.returncode, 2)
-            self.assertIn(message, done.stderr)
+            self.assertIn(message, support.refusal("modbus", url, "--read", read))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ aiosmtpd, an SMTP server with STARTTLS.
 
 Guards against dialogs that only our own scripts would follow. PICKET_BUILD is the build folder.
 """
-import json
 import logging
 import pathlib
 import re
@@ -13,25 +12,17 @@ import subprocess
 import tempfile
 import unittest
 
-from support import free_port, listens, picketd, wait_until
+import support
+from support import free_port, listens
 
 try:
     from aiosmtpd.controller import Controller
 except ImportError:
     Controller = None
 
-EXIT = {"success": 0, "failure": 1, "unknown": 3}
-
 
 def probe(address, *options):
-    """One run as JSON; its exit code is checked against its outcome."""
-    done = picketd("probe", "tcp", address, "--timeout", "4s", "--format", "json", *options)
-    if done.returncode == 2:
-        raise AssertionError(f"refused: {done.stderr}")
-    result = json.loads(done.stdout)
-    if done.returncode != EXIT[result["outcome"]]:
-        raise AssertionError(f"exit {done.returncode} for {result}")
-    return result
+    return support.probe("tcp", address, *options, timeout=4.0)
 
 
 def steps(*lines):
@@ -55,29 +46,19 @@ class WithCertificates(unittest.TestCase):
         cls.temporary.cleanup()
 
 
-class Nginx(unittest.TestCase):
+class AgainstNginx(unittest.TestCase):
     """A byte stream that is not made for us: an HTTP answer, read as lines."""
 
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()
-        folder = pathlib.Path(cls.temporary.name)
         cls.port = free_port()
-        configuration = folder / "nginx.conf"
-        configuration.write_text(
-            f"daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
-            f"http {{ access_log off; client_body_temp_path {folder}/body; proxy_temp_path "
-            f"{folder}/proxy; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; "
-            f"scgi_temp_path {folder}/s; server {{ listen 127.0.0.1:{cls.port}; "
-            "location / { return 200 \"one\\ntwo\\n\"; } } }\n")
-        cls.nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", str(configuration)],
-                                     stderr=subprocess.DEVNULL)
-        wait_until(lambda: listens(cls.port), "nginx listens")
+        cls.nginx = support.Nginx(cls.temporary.name, f"server {{ listen 127.0.0.1:{cls.port}; "
+                                  'location / { return 200 "one\\ntwo\\n"; } }', cls.port)
 
     @classmethod
     def tearDownClass(cls):
-        cls.nginx.terminate()
-        cls.nginx.wait(10)
+        cls.nginx.close()
         cls.temporary.cleanup()
 
     def test_connects(self):

@@ -6,8 +6,6 @@ a peer that makes a run hang. PICKET_BUILD is the build folder (default build/ho
 """
 import base64
 import hashlib
-import json
-import os
 import re
 import shutil
 import socket
@@ -16,15 +14,11 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
 import unittest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("PICKET_BUILD", ROOT / "build/host"))
-PICKETD = BUILD / "bin/picketd"
-GRACE = 0.25  # promise 1: no run goes past its timeout by more
-EXIT = {"success": 0, "failure": 1, "unknown": 3}
+import support
+
 WEAK = ["-cipher", "DEFAULT@SECLEVEL=0"]  # lets openssl serve what nobody should
 
 
@@ -34,19 +28,8 @@ def openssl(*arguments, data=None):
 
 
 def probe(target, *options, timeout=4.0):
-    """One run; checks the exit code and the time, returns the JSON object."""
     where = [] if target is None else [target]
-    done = subprocess.run([PICKETD, "probe", "tls", *where, "--timeout", f"{int(timeout * 1000)}ms",
-                           "--format", "json", *map(str, options)],
-                          capture_output=True, text=True, timeout=30)
-    if done.returncode == 2:
-        raise AssertionError(f"refused: {done.stderr}")
-    result = json.loads(done.stdout)
-    if result["duration_seconds"] > timeout + GRACE:
-        raise AssertionError(f"{target} took {result['duration_seconds']} s of {timeout} s")
-    if done.returncode != EXIT[result["outcome"]]:
-        raise AssertionError(f"exit {done.returncode} for {result}")
-    return result
+    return support.probe("tls", *where, *options, timeout=timeout)
 
 
 class OpensslServer:
@@ -170,7 +153,7 @@ class TlsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = Path(tempfile.mkdtemp(prefix="picket-tls-"))
-        subprocess.run([ROOT / "tests/live/certs", cls.folder], check=True)
+        subprocess.run([support.ROOT / "tests/live/certs", cls.folder], check=True)
         cls.ca = ("--ca_file", cls.folder / "root.pem")
 
     @classmethod
