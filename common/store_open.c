@@ -534,8 +534,9 @@ static void scanned(struct store *store, usec_t now_us)
         opened(store, now_us);
     } else if (ours && adopt_tail(store) && end <= store->ledger.totals.ordinal + 1) {
         take_slots(store);
-        store->numbers.dropped_damaged =
-            damaged_results(store, scan->newest.first_result - 1 + scan->newest.results);
+        uint64_t logged =
+            scan->live_count > 0 ? scan->newest.first_result - 1 + scan->newest.results : 0;
+        store->numbers.dropped_damaged = damaged_results(store, logged);
         bind(store, scan->super.checkpoint_blocks);
         opened(store, now_us);
     } else {
