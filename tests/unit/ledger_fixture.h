@@ -9,9 +9,10 @@
 
 static inline void site_add_probe(struct config *config, char *word)
 {
-    char *instances = strchr(word, '='), *slos = strchr(word, '/'), *name = strchr(word, '.');
+    char *instances = strchr(word, '='), *name = strchr(word, '.');
     assert_true(instances != NULL && name != NULL);
     *instances++ = *name++ = '\0';
+    char *slos = strchr(name, '/');
     if (slos != NULL) {
         *slos++ = '\0';
     }
