@@ -340,13 +340,6 @@ static void close_target(void *prepared)
     http_slots_release();
 }
 
-#define TRANSPORT_REASONS                                                                          \
-    (REASON_BIT(REASON_RESOLVE) | REASON_BIT(REASON_CONNECT) | REASON_BIT(REASON_REFUSED) |        \
-     REASON_BIT(REASON_UNREACHABLE) | REASON_BIT(REASON_TIMEOUT) | REASON_BIT(REASON_RESET))
-#define TLS_REASONS                                                                                \
-    (REASON_BIT(REASON_TLS_HANDSHAKE) | REASON_BIT(REASON_TLS_POLICY) |                            \
-     REASON_BIT(REASON_CERT_EXPIRED) | REASON_BIT(REASON_CERT_NOT_YET_VALID) |                     \
-     REASON_BIT(REASON_CERT_UNTRUSTED) | REASON_BIT(REASON_CERT_NAME))
 #define ANSWER_REASONS                                                                             \
     (REASON_BIT(REASON_REDIRECT) | REASON_BIT(REASON_STATUS) | REASON_BIT(REASON_HEADER) |         \
      REASON_BIT(REASON_TOO_LARGE) | REASON_BIT(REASON_TRUNCATED) | REASON_BIT(REASON_BODY) |       \
@@ -358,7 +351,7 @@ const struct probe_ops http_probe = {
              .phases_help = "Duration of http request by phase, summed over all redirects",
              .keys = http_keys,
              .key_count = HTTP_KEY_COUNT,
-             .reasons = TRANSPORT_REASONS | TLS_REASONS | ANSWER_REASONS,
+             .reasons = PROBE_REASONS_TCP | PROBE_REASONS_TLS | ANSWER_REASONS,
              .phases = PHASE_BIT(PHASE_RESOLVE) | PHASE_BIT(PHASE_CONNECT) | PHASE_BIT(PHASE_TLS) |
                        PHASE_BIT(PHASE_PROCESSING) | PHASE_BIT(PHASE_TRANSFER),
              .facts = FACT_BIT(FACT_HTTP_STATUS_CODE) | FACT_BIT(FACT_HTTP_CONTENT_LENGTH) |

@@ -373,12 +373,9 @@ const struct probe_ops modbus_probe = {
             .help = "reads registers and coils of a Modbus device and judges their values",
             .keys = modbus_keys,
             .key_count = MODBUS_KEY_END - KIND_KEY_FIRST,
-            .reasons = REASON_BIT(REASON_RESOLVE) | REASON_BIT(REASON_CONNECT) |
-                       REASON_BIT(REASON_REFUSED) | REASON_BIT(REASON_UNREACHABLE) |
-                       REASON_BIT(REASON_TIMEOUT) | REASON_BIT(REASON_RESET) |
-                       REASON_BIT(REASON_PROTOCOL) | REASON_BIT(REASON_EXCEPTION) |
-                       REASON_BIT(REASON_RANGE) | REASON_BIT(REASON_STUCK) |
-                       REASON_BIT(REASON_INTERNAL),
+            .reasons = PROBE_REASONS_TCP | REASON_BIT(REASON_PROTOCOL) |
+                       REASON_BIT(REASON_EXCEPTION) | REASON_BIT(REASON_RANGE) |
+                       REASON_BIT(REASON_STUCK) | REASON_BIT(REASON_INTERNAL),
             .phases =
                 PHASE_BIT(PHASE_RESOLVE) | PHASE_BIT(PHASE_CONNECT) | PHASE_BIT(PHASE_REQUEST),
             .check = modbus_check,

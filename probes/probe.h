@@ -21,6 +21,15 @@
 #include "result.h"
 #include "waits.h"
 
+/* For probe_kind.reasons: those of everything that connects over TCP, and of a TLS client. */
+#define PROBE_REASONS_TCP                                                                          \
+    (REASON_BIT(REASON_RESOLVE) | REASON_BIT(REASON_CONNECT) | REASON_BIT(REASON_REFUSED) |        \
+     REASON_BIT(REASON_UNREACHABLE) | REASON_BIT(REASON_TIMEOUT) | REASON_BIT(REASON_RESET))
+#define PROBE_REASONS_TLS                                                                          \
+    (REASON_BIT(REASON_TLS_HANDSHAKE) | REASON_BIT(REASON_TLS_POLICY) |                            \
+     REASON_BIT(REASON_CERT_EXPIRED) | REASON_BIT(REASON_CERT_NOT_YET_VALID) |                     \
+     REASON_BIT(REASON_CERT_UNTRUSTED) | REASON_BIT(REASON_CERT_NAME))
+
 enum progress {
     PROGRESS_WAIT,  /* step again when a descriptor in waits() is ready or its wake has come */
     PROGRESS_YIELD, /* runnable: step again, after the others had a turn */

@@ -325,14 +325,9 @@ const struct probe_ops tcp_probe = {
             .help = "connects, with TLS if asked to, and follows a dialog",
             .keys = tcp_keys,
             .key_count = TCP_KEY_COUNT,
-            .reasons = REASON_BIT(REASON_RESOLVE) | REASON_BIT(REASON_CONNECT) |
-                       REASON_BIT(REASON_REFUSED) | REASON_BIT(REASON_UNREACHABLE) |
-                       REASON_BIT(REASON_TIMEOUT) | REASON_BIT(REASON_RESET) |
-                       REASON_BIT(REASON_TLS_HANDSHAKE) | REASON_BIT(REASON_TLS_POLICY) |
-                       REASON_BIT(REASON_CERT_EXPIRED) | REASON_BIT(REASON_CERT_NOT_YET_VALID) |
-                       REASON_BIT(REASON_CERT_UNTRUSTED) | REASON_BIT(REASON_CERT_NAME) |
-                       REASON_BIT(REASON_TOO_LARGE) | REASON_BIT(REASON_PROTOCOL) |
-                       REASON_BIT(REASON_EXPECT) | REASON_BIT(REASON_INTERNAL),
+            .reasons = PROBE_REASONS_TCP | PROBE_REASONS_TLS | REASON_BIT(REASON_TOO_LARGE) |
+                       REASON_BIT(REASON_PROTOCOL) | REASON_BIT(REASON_EXPECT) |
+                       REASON_BIT(REASON_INTERNAL),
             .phases = PHASE_BIT(PHASE_RESOLVE) | PHASE_BIT(PHASE_CONNECT) | PHASE_BIT(PHASE_TLS) |
                       PHASE_BIT(PHASE_DIALOG),
             .facts = FACT_BIT(FACT_FAILED_DUE_TO_REGEX) | FACT_BIT(FACT_FAILED_DUE_TO_BYTES),
