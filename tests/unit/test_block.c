@@ -430,13 +430,16 @@ static void block_data_pokes_are_judged(void **state)
     }
 }
 
-static void block_data_without_records_is_read(void **state)
+static void block_data_without_records_has_no_bytes(void **state)
 {
     (void)state;
     struct block_data data = some_data;
     data.used = data.records = data.results = 0;
     block_data_seal(block, STORE, &data);
     assert_true(reads(BLOCK_DATA));
+    data.used = 3; /* bytes of no record */
+    block_data_seal(block, STORE, &data);
+    assert_false(reads(BLOCK_DATA));
 }
 
 static void block_places_follow_one_another(void **state)
@@ -542,7 +545,7 @@ int main(void)
         cmocka_unit_test(block_part_is_read_only_in_range),
         cmocka_unit_test(block_part_pokes_are_judged),
         cmocka_unit_test(block_data_pokes_are_judged),
-        cmocka_unit_test(block_data_without_records_is_read),
+        cmocka_unit_test(block_data_without_records_has_no_bytes),
         cmocka_unit_test(block_places_follow_one_another),
         cmocka_unit_test(block_errors_have_names),
         cmocka_unit_test(bytes_varint_has_one_form_for_each_value),

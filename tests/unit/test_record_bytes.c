@@ -54,6 +54,36 @@ static void record_bytes_are_those_of_the_specification(void **state)
     must_decode(block.used);
 }
 
+/* Ids 7 and 263 share a place: each time the other one took it, a target starts anew, from the last
+ * start of any target and from no duration. */
+static void record_of_a_displaced_target_starts_anew(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t target;
+        int64_t at_ms;
+        size_t count;
+        uint8_t bytes[8];
+    } rows[] = {
+        {7, 1001, 3, {0x0e, 0x02, 0x0a}},         /* 1 ms after the base, 50 us */
+        {7, 1011, 3, {0x0e, 0x14, 0x00}},         /* no gap known: 10 ms later */
+        {263, 1012, 4, {0x8e, 0x04, 0x02, 0x0a}}, /* anew: 1 ms after the last start */
+        {7, 1025, 3, {0x0e, 0x1a, 0x0a}},         /* anew: 13 ms after the last start */
+        {7, 1036, 3, {0x0e, 0x02, 0x00}},         /* 1 ms later than the last gap of any, 10 ms */
+        {7, 1047, 3, {0x0e, 0x00, 0x00}},         /* after its own gap of 11 ms */
+        {8, 1047, 3, {0x10, 0x00, 0x0a}},
+        {8, 1057, 3, {0x10, 0x01, 0x00}}, /* 1 ms sooner than 11 ms */
+    };
+    begin(1000);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct record record = success(rows[i].target, rows[i].at_ms, 50);
+        size_t from = block.used;
+        assert_int_equal(append(&record), rows[i].count);
+        assert_memory_equal(block.payload + from, rows[i].bytes, rows[i].count);
+    }
+    must_decode(block.used);
+}
+
 /* The codes on disk, by name: SPEC.md has the same lists. */
 static const struct {
     const char *name;
@@ -270,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(record_bytes_are_those_of_the_specification),
+        cmocka_unit_test(record_of_a_displaced_target_starts_anew),
         cmocka_unit_test(record_codes_never_change),
         cmocka_unit_test(record_codes_are_each_one_reason_or_none),
         cmocka_unit_test(record_unknown_codes_are_refused),
