@@ -245,11 +245,6 @@ const struct ledger_totals *store_published(struct store *store)
     return &store->published;
 }
 
-void store_pushed(struct store *store, uint64_t ordinal)
-{
-    store->pushed_ordinal = ordinal > store->pushed_ordinal ? ordinal : store->pushed_ordinal;
-}
-
 /* A little early, so that the commit is over when `commit` is. */
 static usec_t commit_due(const struct store *store)
 {
@@ -312,7 +307,7 @@ static void set_state(struct store *store, enum store_state state)
     }
 }
 
-/* What was told stays told: only what nobody was told yet is counted on, under a new name. */
+/* What was told stays told: what nobody was told yet counts on from 0 under a new name. */
 static void leave_epoch(struct store *store)
 {
     if (store->epoch_on_device) {
@@ -321,7 +316,29 @@ static void leave_epoch(struct store *store)
         store->checkpoint_owed = true;
         (void)store_checkpoint(store, &store->ledger.totals, false);
     }
+    store->leaving = false;
     store->tail->detached = 1;
+}
+
+/* The epoch goes on as it is when the device is back before its last totals were pushed. Nobody
+ * would hear of them when nothing is pushed; and they must not be told when the device may hold
+ * less. */
+static void end_epoch(struct store *store)
+{
+    bool pushes = config_text(store->config, &store->config->push, PUSH_URL, NULL) != NULL;
+    if (store->epoch_on_device && store->published_safe && pushes) {
+        store->leaving = true;
+    } else {
+        leave_epoch(store);
+    }
+}
+
+void store_pushed(struct store *store, uint64_t ordinal)
+{
+    store->pushed_ordinal = ordinal > store->pushed_ordinal ? ordinal : store->pushed_ordinal;
+    if (store->leaving && !store->committing && ordinal >= store->published.ordinal) {
+        leave_epoch(store);
+    }
 }
 
 static void keep_note(struct store *store, const char *note)
@@ -338,7 +355,7 @@ void store_degrade(struct store *store, enum store_trouble trouble, const char *
     if (!store->has_ledger) {
         store_open_in_memory(store);
     }
-    leave_epoch(store);
+    end_epoch(store);
     store->trouble = trouble;
     store->committing = false;
     store->is_making = false;
@@ -357,6 +374,7 @@ void store_became_durable(struct store *store, usec_t now_us)
         logger_printf(store->logger, LOG_LEVEL_INFO, "store: durable again");
     }
     store->trouble = STORE_FINE;
+    store->leaving = false;
     store->numbers.note[0] = '\0';
     store->retry_us = USEC_NEVER;
     store->retry_delay_us = RETRY_MIN_US;

@@ -90,6 +90,8 @@ struct store {
     /* Totals. */
     bool has_ledger;      /* recovered or new, and bound to the configuration */
     bool epoch_on_device; /* the device may know this epoch: publish only what it holds */
+    bool published_safe;  /* … and holds all of `published`, if it knows the epoch */
+    bool leaving;         /* this epoch ends when its last totals have been pushed */
     uint64_t pushed_ordinal;
 
     /* The end of the log. */
@@ -180,7 +182,8 @@ const struct ledger_totals *store_published(struct store *store);
 /* Before a push: commits early when a commit would be due soon anyway (a tenth of `commit`). True
  * while a commit is going on, which a push does well to wait for, but not for ever. */
 bool store_freshen(struct store *store, usec_t now_us);
-/* A push of published totals up to this ordinal was accepted. */
+/* A push of published totals up to this ordinal was accepted. In memory, that is the moment at
+ * which an epoch the device knows is over and the next begins: all it counted has been told. */
 void store_pushed(struct store *store, uint64_t ordinal);
 
 /* Orderly end: commits everything now. store_settled() once nothing is owed to the device, or it is

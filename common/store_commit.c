@@ -236,6 +236,7 @@ static void commit_is_done(struct store *store, usec_t now_us)
 {
     struct store_numbers *numbers = &store->numbers;
     ledger_totals_copy(&store->published, &store->staged);
+    store->published_safe = true;
     store->durable_ordinal = store->staged.ordinal;
     store->committing = false;
     numbers->committed_us = now_us;
@@ -307,7 +308,8 @@ void store_checkpoint_begin(struct store *store, const struct ledger_totals *tot
                             usec_t now_us)
 {
     if (!store->epoch_on_device) { /* from now on the device may know it */
-        ledger_totals_copy(&store->published, &store->ledger.totals);
+        ledger_totals_copy(&store->published, totals);
+        store->published_safe = true;
         store->epoch_on_device = true;
         store->tail->detached = 0;
     }

@@ -147,6 +147,7 @@ static bool adopt_tail(struct store *store)
     }
     take_numbers(store, &store->decoded);
     store->epoch_on_device = !store->tail->detached;
+    store->published_safe = false; /* they have records the device has not */
     store->store = store->tail->store;
     return true;
 }
@@ -330,6 +331,7 @@ static void opened(struct store *store, usec_t now_us)
         return;
     }
     ledger_totals_copy(&store->published, &store->ledger.totals);
+    store->published_safe = true;
     store->durable_ordinal = store->ledger.totals.ordinal;
     store->numbers.uncommitted_since_us = USEC_NEVER;
     store->job = JOB_IDLE;
@@ -411,6 +413,7 @@ static void part_reply(struct store *store, const struct block_reply *reply, use
                      now_us);
     } else if (checkpoint_decode(bytes, store->count, &store->decoded, &store->ledger)) {
         store->epoch_on_device = true;
+        store->published_safe = true;
         store->covers = store->decoded.covers;
         replay_begin(store, now_us);
     } else {
