@@ -4,6 +4,7 @@ Guards against an agent that stays away after a crash, one that outlives its par
 that spins, a signal that counts twice because the terminal or systemd sends it to both, and one
 that is lost while there is no agent."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -218,9 +219,13 @@ class Parent(SupervisorTest):
             "-e", "inject=prctl:delay_enter=500000"])
         agent.spawn()
 
-        def held_back():  # strace has a child of its own for a moment
-            return [pid for pid in agent.children()
-                    if pathlib.Path(f"/proc/{pid}/comm").read_text() == "picketd\n"]
+        def held_back():
+            found = []
+            for pid in agent.children():
+                with contextlib.suppress(OSError):  # strace has a child of its own for a moment
+                    if pathlib.Path(f"/proc/{pid}/comm").read_text() == "picketd\n":
+                        found.append(pid)
+            return found
 
         child = wait_until(held_back, "a child")[0]
         agent.process.kill()
