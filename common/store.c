@@ -218,7 +218,7 @@ void store_clock(struct store *store, struct wall_time wall)
 {
     int64_t offset_ms = (wall.unix_us - store->now_us) / USEC_PER_MSEC;
     bool was_known = store->wall_offset_ms != BLOCK_WALL_UNKNOWN;
-    if (!wall.trusted) {
+    if (!wall.trusted || !block_wall_offset_valid(offset_ms)) {
         offset_ms = BLOCK_WALL_UNKNOWN;
     } else if (was_known && offset_ms - store->wall_offset_ms < CLOCK_STEP_MS &&
                store->wall_offset_ms - offset_ms < CLOCK_STEP_MS) {
