@@ -1,5 +1,5 @@
-/* Verbs of the command line, and the table a program is made of. picketd has five; picket has the
- * same five and its own. */
+/* Verbs of the command line, and the table a program is made of. picketd has these; picket has the
+ * same and its own. */
 #ifndef PICKET_VERBS_H
 #define PICKET_VERBS_H
 
@@ -21,14 +21,16 @@ int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_store(int argc, char **argv);
 
 #define AGENT_VERBS                                                                                \
     {"run", "-c FILE", "run the agent in the foreground", cmd_run},                                \
         {"check", "FILE", "check a configuration and say what it will cost", cmd_check},           \
         {"probe", "-c FILE NAME | KIND TARGET", "run one probe now and show what happened",        \
          cmd_probe},                                                                               \
+        {"status", "[-c FILE] [--watch]", "show what the running agent knows", cmd_status},        \
     {                                                                                              \
-        "status", "[-c FILE] [--watch]", "show what the running agent knows", cmd_status           \
+        "store", "verify|stats|dump FILE", "look into a store, live or copied", cmd_store          \
     }
 
 /* Finds the verb, runs it; --help, --version and mistakes are answered here. `verbs` ends with an
