@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -112,10 +113,12 @@ static void blockfile_frees_with_an_end_nobody_collected(void **state)
     (void)state;
     rig_submit(file, &(struct block_request){.op = BLOCK_SYNC});
     assert_true(rig_ends_within(file, RIG_DEADLINE_MS));
-    assert_true(blockfile_free(file, 0)); /* An idle thread needs no patience. */
-    file = rig_open_port(rig_path("store.pk"));
-    assert_int_equal(rig_do(file, BLOCK_OPEN), BLOCK_OK);
     assert_true(blockfile_free(file, 0));
+    for (int i = 0; i < 100; i++) { /* An idle thread needs no patience. */
+        file = rig_open_port(rig_path("store.pk"));
+        assert_int_equal(rig_do(file, BLOCK_OPEN), BLOCK_OK);
+        assert_true(blockfile_free(file, 0));
+    }
 }
 
 static void blockfile_reads_the_old_and_writes_the_new_until_published(void **state)
@@ -169,6 +172,7 @@ static pid_t start_child(void (*play)(void))
     child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* A test that fails leaves nobody behind. */
         play();
         (void)!write(ends[1], "!", 1);
         for (;;) {
@@ -637,7 +641,7 @@ static int ask_wrongly(void)
 
     (void)setrlimit(RLIMIT_CORE, &no_core);
     (void)signal(SIGABRT, SIG_DFL);
-    (void)freopen("/dev/null", "w", stderr);
+    (void)dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
     (void)rig_do(file, BLOCK_OPEN);
     rig_submit(file, &wrong_request);
     return 0;
