@@ -26,8 +26,8 @@ static const char *const trouble_names[STORE_TROUBLE_COUNT] = {
     [STORE_NO_SPACE] = "no_space",   [STORE_IO] = "io",
     [STORE_READ_ONLY] = "read_only", [STORE_DENIED] = "denied",
     [STORE_IN_USE] = "in_use",       [STORE_HUNG] = "hung",
-    [STORE_NEWER] = "newer",
-    [STORE_OTHER] = "other",         [STORE_TOO_SMALL] = "too_small",
+    [STORE_NEWER] = "newer",         [STORE_OTHER] = "other",
+    [STORE_TOO_SMALL] = "too_small",
 };
 
 const char *store_state_name(enum store_state state)

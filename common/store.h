@@ -111,6 +111,7 @@ struct store {
     uint64_t durable_ordinal; /* of the last record on the device */
     unsigned seals;           /* blocks filled since the newest checkpoint */
     bool checkpoint_owed;
+    bool scrub_owed; /* unfinished writes of an earlier run may be on the device */
     unsigned bad_in_row;
     usec_t retry_us; /* MEMORY: when the device is tried again; USEC_NEVER: not by itself */
     usec_t retry_delay_us;

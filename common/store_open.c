@@ -310,6 +310,7 @@ static void take_slots(struct store *store)
     store->area = area == 1 ? 1 : 0;
     store->generation = greater(store->generation, scan->greatest_generation);
     store->next_slot = 0;
+    store->scrub_owed = true;
     while (store->first_seq < store->open_seq && is_on_device(store, store->first_seq)) {
         store->first_seq++;
     }

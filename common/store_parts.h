@@ -30,6 +30,8 @@ enum store_job {
     JOB_SYNC_BLOCK,
     JOB_WRITE_PART,
     JOB_SYNC_PARTS,
+    JOB_SCRUB,
+    JOB_SYNC_SCRUB,
 };
 
 /* store.c */

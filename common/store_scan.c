@@ -10,6 +10,7 @@ void store_scan_begin(struct store_scan *scan, const struct block_super *super)
     scan->super = *super;
     memset(scan->areas, 0, sizeof scan->areas);
     scan->greatest_generation = 0;
+    memset(scan->part_damaged, 0, sizeof scan->part_damaged);
     memset(scan->counts, 0, sizeof scan->counts);
     scan->slot_count = block_super_slots(super);
     assert(scan->slot_count <= CAP_STORE_BLOCKS);
@@ -25,7 +26,9 @@ static void add_part(struct store_scan *scan, struct scan_area *area, const uint
                      uint32_t index)
 {
     struct block_part part;
-    if (block_check(bytes, scan->store) != BLOCK_PART || !block_part_read(bytes, &part)) {
+    enum block_kind kind = block_check(bytes, scan->store);
+    if (kind != BLOCK_PART || !block_part_read(bytes, &part)) {
+        scan->part_damaged[area - scan->areas][index] = kind != BLOCK_EMPTY;
         return;
     }
     if (part.generation > scan->greatest_generation) {

@@ -43,6 +43,7 @@ struct store_scan {
     struct block_super super;
     struct scan_area areas[2];
     uint64_t greatest_generation; /* of any part, so that none is ever given twice */
+    bool part_damaged[2][BLOCK_PARTS_MAX];
     uint32_t slot_count;
     struct store_slot slots[CAP_STORE_BLOCKS];
     uint32_t counts[SLOT_STATES]; /* slots by state, as scanned */
