@@ -453,6 +453,30 @@ static void mistakes_are_reported_with_their_line(void **state)
     }
 }
 
+/* It is read in the turn that sends the request: no poll reports it, and libcurl calls nothing back
+ * for what has no head. */
+static void an_answer_that_came_before_the_request_is_blamed_on_the_transfer(void **state)
+{
+    static const char early[] = "<html>an answer without a head</html>";
+    char text[128];
+    uint16_t port;
+    struct result result;
+    (void)state;
+    int listener = open_listener(&port);
+    snprintf(text, sizeof text, "[http a]\nurl = http://127.0.0.1:%u/\n", port);
+    struct harness *harness = harness_new_with_slots(text, kinds, 1, 1);
+    harness_start(harness, 0);
+    harness_turn(harness, 0);
+    int fd = accept(listener, NULL, NULL);
+    answer(fd, early);
+    assert_int_equal(harness_collect(harness, &result), ERROR_NONE);
+    assert_int_equal(result.reason, REASON_PROTOCOL);
+    assert_int_equal(result.phase, PHASE_TRANSFER);
+    harness_free(harness);
+    close(fd);
+    close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +489,7 @@ int main(void)
         cmocka_unit_test(a_tls_connection_is_closed_with_its_run),
         cmocka_unit_test(without_descriptors_the_result_is_unknown),
         cmocka_unit_test(mistakes_are_reported_with_their_line),
+        cmocka_unit_test(an_answer_that_came_before_the_request_is_blamed_on_the_transfer),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

@@ -424,6 +424,32 @@ static void a_handshake_that_fails_says_how(void **state)
     }
 }
 
+/* Or it would turn for nothing, or sleep through the answer. */
+static void a_silent_server_is_waited_for_on_its_socket(void **state)
+{
+    static const char *const keys[] = {"", "starttls = smtp\n"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct server server;
+        char text[256];
+        const struct probe_ops *kinds[] = {&tls_probe};
+        server_open(&server, NULL);
+        server.words = "";
+        snprintf(text, sizeof text, "[tls x]\naddress = 127.0.0.1:%u\nverify = off\n%s",
+                 server.port, keys[i]);
+        struct harness *harness = harness_new(text, kinds, 1);
+        harness_start(harness, 0);
+        for (unsigned turn = 0; turn < 20; turn++) {
+            server_step(&server);
+            harness_turn(harness, TURN_US);
+        }
+        assert_int_equal(harness->waits.count, 1);
+        assert_int_equal(harness->waits.at[0].events, POLLIN);
+        harness_free(harness);
+        server_close(&server);
+    }
+}
+
 static void a_closed_port_is_refused(void **state)
 {
     struct server server;
@@ -623,6 +649,7 @@ int main(void)
         cmocka_unit_test(the_words_before_tls_have_their_own_phase),
         cmocka_unit_test(a_dialog_that_fails_never_reaches_tls),
         cmocka_unit_test(a_handshake_that_fails_says_how),
+        cmocka_unit_test(a_silent_server_is_waited_for_on_its_socket),
         cmocka_unit_test(a_closed_port_is_refused),
         cmocka_unit_test(a_local_file_is_judged_by_its_dates_and_pins),
         cmocka_unit_test(a_file_without_a_certificate_fails),
