@@ -15,8 +15,6 @@
 #define OPERATIONS_PER_TURN 64
 #define RETRY_MIN_US        (10 * USEC_PER_SEC)
 #define RETRY_MAX_US        (10 * USEC_PER_MINUTE)
-/* Wall time that steps by less than this is a clock being disciplined. */
-#define CLOCK_STEP_MS 1000
 
 static const char *const state_names[] = {
     [STORE_OPENING] = "opening", [STORE_DURABLE] = "durable", [STORE_MEMORY] = "memory"};
@@ -81,153 +79,6 @@ void store_init(struct store *store, const struct config *config, const struct l
         store_degrade(store, STORE_OFF, "", now_us);
     } else {
         store_open_begin(store, now_us);
-    }
-}
-
-/* Records. */
-
-static struct tail_block *block_of(const struct store *store, uint64_t seq)
-{
-    return &store->tail->blocks[seq % CAP_TAIL_BLOCKS];
-}
-
-const struct tail_checkpoint *store_checkpoint(struct store *store,
-                                               const struct ledger_totals *totals, bool clean)
-{
-    const struct store_numbers *numbers = &store->numbers;
-    struct checkpoint checkpoint = {
-        .covers = totals->ordinal,
-        .pushed_ordinal = store->pushed_ordinal,
-        .oldest_seq = numbers->oldest_seq,
-        .next_seq = store->open_seq + 1,
-        .dropped_wrap = numbers->dropped_wrap,
-        .dropped_memory = numbers->dropped_memory,
-        .blocks_written = numbers->blocks_written,
-        .boot = store->settings.boot,
-        .clean = clean,
-    };
-    if (store->wall_offset_ms != BLOCK_WALL_UNKNOWN) {
-        checkpoint.unix_ms = store->now_us / USEC_PER_MSEC + store->wall_offset_ms;
-    }
-    size_t room;
-    uint8_t *bytes = tail_checkpoint_begin(store->tail, &room);
-    size_t size = checkpoint_encode(&checkpoint, &store->ledger, totals, bytes, room);
-    if (size > room) {
-        return NULL;
-    }
-    tail_checkpoint_end(store->tail, size);
-    if (totals->ordinal > store->tail_cover) {
-        store->tail_cover = totals->ordinal;
-    }
-    return tail_checkpoint(store->tail, 0);
-}
-
-/* The oldest block that is not wholly durable makes room in memory. */
-static void drop_first(struct store *store)
-{
-    uint64_t next_result = block_of(store, store->first_seq + 1)->head.first_result;
-    uint64_t results = next_result - block_of(store, store->first_seq)->head.first_result;
-    uint32_t slot = store_find_slot(store, store->first_seq);
-    uint64_t durable = slot == STORE_NO_SLOT ? 0 : store->scan.slots[slot].results;
-    store->numbers.dropped_memory += results > durable ? results - durable : 0;
-    store->first_seq++;
-}
-
-void store_begin_block(struct store *store, uint64_t seq)
-{
-    struct tail_block *place = block_of(store, seq);
-    while (store->open_seq != 0 && seq - store->first_seq >= CAP_TAIL_BLOCKS) {
-        drop_first(store);
-    }
-    if (tail_block(store->tail, place->head.seq) == place &&
-        place->head.first_ordinal + tail_records(place) > store->tail_cover + 1) {
-        (void)store_checkpoint(store, &store->ledger.totals, false);
-    }
-    struct tail_head head = {
-        .seq = seq,
-        .first_ordinal = store->ledger.totals.ordinal + 1,
-        .first_result = store->ledger.totals.results + 1,
-        .boot = store->settings.boot,
-        .base_ms = store->now_us / USEC_PER_MSEC,
-        .wall_offset_ms = store->wall_offset_ms,
-    };
-    tail_begin(store->tail, &head);
-    record_coder_init(&store->coder, head.base_ms);
-    store->open_seq = seq;
-}
-
-/* What the full block counts is committed at once: there is no better moment, and no later one. */
-static void seal(struct store *store)
-{
-    store->seals++;
-    if (store->state == STORE_DURABLE && store->job == JOB_IDLE) {
-        store_commit_begin(store, store->now_us);
-    } else {
-        store->commit_now = true;
-    }
-    store_begin_block(store, store->open_seq + 1);
-}
-
-static size_t encode(struct store *store, const struct record *record)
-{
-    return record_encode(&store->coder, record, tail_payload(store->tail, store->open_seq),
-                         tail_used(block_of(store, store->open_seq)));
-}
-
-void store_append(struct store *store, const struct record *record)
-{
-    struct store_numbers *numbers = &store->numbers;
-    assert(store->open_seq != 0 && !store->closing);
-    size_t size = encode(store, record);
-    if (size == 0) {
-        seal(store);
-        size = encode(store, record);
-    }
-    assert(size != 0);
-    tail_append(store->tail, store->open_seq, size, 1);
-    ledger_apply(&store->ledger, record);
-    numbers->uncommitted_since_us = usec_min(numbers->uncommitted_since_us, store->now_us);
-    store->since_next_us = usec_min(store->since_next_us, store->now_us);
-}
-
-void store_result(struct store *store, unsigned target, const struct result *result)
-{
-    struct record record = record_of_result(store->ledger.entries[target].id, result);
-    store_append(store, &record);
-}
-
-void store_missed(struct store *store, unsigned target, uint64_t count)
-{
-    struct record record = {
-        .sort = RECORD_MISSED, .target = store->ledger.entries[target].id, .count = count};
-    if (count > 0) {
-        store_append(store, &record);
-    }
-}
-
-void store_count(struct store *store, unsigned counter, uint64_t count)
-{
-    struct record record = {.sort = RECORD_COUNT, .counter = (uint8_t)counter, .count = count};
-    assert(counter < LEDGER_COUNTERS);
-    if (count > 0) {
-        store_append(store, &record);
-    }
-}
-
-void store_clock(struct store *store, struct wall_time wall)
-{
-    int64_t offset_ms = (wall.unix_us - store->now_us) / USEC_PER_MSEC;
-    bool was_known = store->wall_offset_ms != BLOCK_WALL_UNKNOWN;
-    if (!wall.trusted || !block_wall_offset_valid(offset_ms)) {
-        offset_ms = BLOCK_WALL_UNKNOWN;
-    } else if (was_known && offset_ms - store->wall_offset_ms < CLOCK_STEP_MS &&
-               store->wall_offset_ms - offset_ms < CLOCK_STEP_MS) {
-        return;
-    }
-    if (offset_ms != store->wall_offset_ms && !store->closing) {
-        struct record record = {.sort = RECORD_CLOCK, .wall_offset_ms = offset_ms};
-        store_append(store, &record);
-        store->wall_offset_ms = offset_ms;
     }
 }
 
@@ -369,7 +220,7 @@ void store_degrade(struct store *store, enum store_trouble trouble, const char *
     set_state(store, STORE_MEMORY);
 }
 
-void store_became_durable(struct store *store, usec_t now_us)
+void store_became_durable(struct store *store)
 {
     if (store->state == STORE_MEMORY) {
         logger_printf(store->logger, LOG_LEVEL_INFO, "store: durable again");
@@ -379,7 +230,6 @@ void store_became_durable(struct store *store, usec_t now_us)
     store->numbers.note[0] = '\0';
     store->retry_us = USEC_NEVER;
     store->retry_delay_us = RETRY_MIN_US;
-    (void)now_us;
     set_state(store, STORE_DURABLE);
 }
 

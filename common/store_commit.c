@@ -14,13 +14,6 @@
 /* Failed writes in a row, each to another place, until the device counts as failing. */
 #define BAD_IN_ROW 3
 
-static void write_next(struct store *store, usec_t now_us);
-
-static const struct tail_block *block_of(const struct store *store, uint64_t seq)
-{
-    return &store->tail->blocks[seq % CAP_TAIL_BLOCKS];
-}
-
 bool store_is_dirty(const struct store *store)
 {
     return store->ledger.totals.ordinal > store->durable_ordinal;
@@ -125,14 +118,14 @@ static void free_slots_before(struct store *store, uint64_t seq)
 
 static const struct tail_block *content_of(const struct store *store, uint64_t seq)
 {
-    return seq == store->commit_until ? &store->frozen : block_of(store, seq);
+    return seq == store->commit_until ? &store->frozen : store_tail_block(store, seq);
 }
 
 /* Results in the block: up to the first of the next, or up to what is counted. */
 static uint16_t results_in(const struct store *store, uint64_t seq)
 {
     uint64_t end = seq == store->commit_until ? store->staged.results + 1
-                                              : block_of(store, seq + 1)->head.first_result;
+                                              : store_tail_block(store, seq + 1)->head.first_result;
     return (uint16_t)(end - content_of(store, seq)->head.first_result);
 }
 
@@ -204,8 +197,8 @@ static void block_is_durable(struct store *store)
     numbers->dropped_wrap = data->dropped_wrap;
     numbers->oldest_seq = data->oldest_seq;
     numbers->newest_seq = data->seq > numbers->newest_seq ? data->seq : numbers->newest_seq;
-    bool is_whole =
-        data->seq < store->open_seq && data->records == tail_records(block_of(store, data->seq));
+    bool is_whole = data->seq < store->open_seq &&
+                    data->records == tail_records(store_tail_block(store, data->seq));
     if (is_whole && data->seq >= store->first_seq) {
         store->first_seq = data->seq + 1;
     }
@@ -213,86 +206,15 @@ static void block_is_durable(struct store *store)
     store->bad_in_row = 0;
 }
 
-/* Scrubbing. An unfinished write of an earlier run could be completed by a later one that is torn
- * just so: then a block that was never acknowledged would come up as whole. So what is damaged is
- * made empty before anything is written. */
-
-static uint32_t area_blocks(const struct store *store)
-{
-    return store->scan.super.checkpoint_blocks;
-}
-
-/* The block index of the next one that is damaged, from position `at` on; 0: none. Positions are
- * those of the file behind the super block. */
-static uint32_t next_damaged(const struct store *store)
-{
-    const struct store_scan *scan = &store->scan;
-    uint32_t first_slot = block_super_slot_index(&scan->super, 0);
-    for (uint32_t index = store->at; index < first_slot + scan->slot_count; index++) {
-        bool damaged = index >= first_slot ? scan->slots[index - first_slot].state == SLOT_DAMAGED
-                                           : scan->part_damaged[(index - 1) / area_blocks(store)]
-                                                               [(index - 1) % area_blocks(store)];
-        if (damaged) {
-            return index;
-        }
-    }
-    return 0;
-}
-
-static void scrub_next(struct store *store, usec_t now_us)
-{
-    uint32_t index = next_damaged(store);
-    if (index == 0) {
-        store_submit(store, JOB_SYNC_SCRUB, BLOCK_SYNC, 0, 0, NULL, now_us);
-        return;
-    }
-    store->at = index;
-    memset(store->io.block, 0, BLOCK_BYTES);
-    store->numbers.blocks_written++;
-    store_submit(store, JOB_SCRUB, BLOCK_WRITE, index, 1, store->io.block, now_us);
-}
-
-static void scrubbed(struct store *store)
-{
-    const struct store_scan *scan = &store->scan;
-    uint32_t first_slot = block_super_slot_index(&scan->super, 0);
-    if (store->at >= first_slot) {
-        store->scan.slots[store->at - first_slot].state = SLOT_EMPTY;
-    }
-    store->at++;
-}
-
-/* True when there is something to scrub first; what was to be begun is begun again after it. */
-static bool scrub_begin(struct store *store, usec_t now_us)
-{
-    store->at = 1;
-    bool owed = store->scrub_owed && next_damaged(store) != 0;
-    store->scrub_owed = owed;
-    if (owed) {
-        store->commit_now = true;
-        scrub_next(store, now_us);
-    }
-    return owed;
-}
-
-static void scrub_is_done(struct store *store, usec_t now_us)
-{
-    store->scrub_owed = false;
-    store->job = JOB_IDLE;
-    if (store->state != STORE_DURABLE) {
-        store_commit_begin(store, now_us);
-    }
-}
-
 /* A commit. */
 
 void store_commit_begin(struct store *store, usec_t now_us)
 {
-    if (scrub_begin(store, now_us)) {
+    if (store_scrub_begin(store, now_us)) {
         return;
     }
     ledger_totals_copy(&store->staged, &store->ledger.totals);
-    memcpy(&store->frozen, block_of(store, store->open_seq), sizeof store->frozen);
+    memcpy(&store->frozen, store_tail_block(store, store->open_seq), sizeof store->frozen);
     store->committing = true;
     store->commit_now = false;
     store->commit_seq = store->first_seq;
@@ -302,7 +224,7 @@ void store_commit_begin(struct store *store, usec_t now_us)
     if (store->checkpoint_owed) {
         store_checkpoint_begin(store, &store->staged, false, now_us);
     } else {
-        write_next(store, now_us);
+        store_commit_go_on(store, now_us);
     }
 }
 
@@ -318,7 +240,7 @@ static void commit_is_done(struct store *store, usec_t now_us)
     numbers->uncommitted_since_us = store->since_next_us;
     store->job = JOB_IDLE;
     if (store->state != STORE_DURABLE) {
-        store_became_durable(store, now_us);
+        store_became_durable(store);
     }
 }
 
@@ -329,7 +251,7 @@ static bool is_written(const struct store *store, uint64_t seq)
     return records == 0 || (slot != STORE_NO_SLOT && store->scan.slots[slot].records == records);
 }
 
-static void write_next(struct store *store, usec_t now_us)
+void store_commit_go_on(struct store *store, usec_t now_us)
 {
     uint64_t seq = store->commit_seq > store->first_seq ? store->commit_seq : store->first_seq;
     while (seq <= store->commit_until && is_written(store, seq)) {
@@ -342,84 +264,7 @@ static void write_next(struct store *store, usec_t now_us)
     }
 }
 
-/* Checkpoints. */
-
-static const struct block_super *layout_of(const struct store *store)
-{
-    return store->is_making ? &store->making : &store->scan.super;
-}
-
-/* Never over the newest whole one. */
-static unsigned area_to_write(const struct store *store)
-{
-    return store->is_making || store_scan_area(&store->scan, 0) < 0 ? 0 : 1 - store->area;
-}
-
-static void write_part(struct store *store, usec_t now_us)
-{
-    const struct tail_checkpoint *checkpoint = store->checkpoint;
-    if (checkpoint->generation != store->checkpoint_generation) {
-        store_checkpoint_begin(store, store->checkpoint_totals, store->checkpoint_clean, now_us);
-        return;
-    }
-    size_t from = (size_t)store->at * BLOCK_PART_BYTES;
-    size_t used = checkpoint->size - from;
-    struct block_part part = {
-        .generation = store->generation,
-        .part = (uint16_t)store->at,
-        .parts = (uint16_t)store->count,
-        .used = (uint16_t)(used < BLOCK_PART_BYTES ? used : BLOCK_PART_BYTES),
-    };
-    const struct block_super *layout = layout_of(store);
-    uint32_t first = block_super_area_index(layout, area_to_write(store));
-    memcpy(store->io.block + BLOCK_PART_HEADER, checkpoint->bytes + from, part.used);
-    block_part_seal(store->io.block, layout->store, &part);
-    store->numbers.blocks_written++;
-    store_submit(store, JOB_WRITE_PART, BLOCK_WRITE, first + store->at, 1, store->io.block, now_us);
-}
-
-void store_checkpoint_begin(struct store *store, const struct ledger_totals *totals, bool clean,
-                            usec_t now_us)
-{
-    if (!store->epoch_on_device) { /* from now on the device may know it */
-        ledger_totals_copy(&store->published, totals);
-        store->published_safe = true;
-        store->epoch_on_device = true;
-        store->tail->detached = 0;
-    }
-    const struct tail_checkpoint *checkpoint = store_checkpoint(store, totals, clean);
-    size_t room = (size_t)layout_of(store)->checkpoint_blocks * BLOCK_PART_BYTES;
-    if (checkpoint == NULL || checkpoint->size > room) {
-        store_degrade(store, STORE_TOO_SMALL, "", now_us);
-        return;
-    }
-    store->checkpoint = checkpoint;
-    store->checkpoint_generation = checkpoint->generation;
-    store->checkpoint_totals = totals;
-    store->checkpoint_clean = clean;
-    store->generation++; /* each attempt its own: parts of two never make one */
-    store->at = 0;
-    store->count = (checkpoint->size + BLOCK_PART_BYTES - 1) / BLOCK_PART_BYTES;
-    write_part(store, now_us);
-}
-
-static void checkpoint_is_durable(struct store *store, usec_t now_us)
-{
-    unsigned area = area_to_write(store);
-    store->scan.areas[area] = (struct scan_area){.generation = store->generation, .whole = true};
-    store->area = area;
-    store->covers = store->checkpoint_totals->ordinal;
-    store->seals = 0;
-    store->checkpoint_owed = false;
-    store->bad_in_row = 0;
-    store->close_done = store->checkpoint_clean;
-    store->job = JOB_IDLE;
-    if (store->committing) {
-        write_next(store, now_us);
-    }
-}
-
-/* Failures. */
+/* Answers. */
 
 static void write_failed(struct store *store, const struct block_reply *reply, usec_t now_us)
 {
@@ -443,33 +288,14 @@ void store_commit_reply(struct store *store, const struct block_reply *reply, us
         write_failed(store, reply, now_us);
         return;
     }
-    switch (store->job) {
-    case JOB_WRITE_BLOCK:
+    if (store->job == JOB_WRITE_BLOCK) {
         store_submit(store, JOB_SYNC_BLOCK, BLOCK_SYNC, 0, 0, NULL, now_us);
-        break;
-    case JOB_SYNC_BLOCK:
+    } else if (store->job == JOB_SYNC_BLOCK) {
         block_is_durable(store);
-        write_next(store, now_us);
-        break;
-    case JOB_WRITE_PART:
-        store->at++;
-        if (store->at < store->count) {
-            write_part(store, now_us);
-        } else if (store->is_making) {
-            store_make_supers(store, now_us);
-        } else {
-            store_submit(store, JOB_SYNC_PARTS, BLOCK_SYNC, 0, 0, NULL, now_us);
-        }
-        break;
-    case JOB_SYNC_PARTS:
-        checkpoint_is_durable(store, now_us);
-        break;
-    case JOB_SCRUB:
-        scrubbed(store);
-        scrub_next(store, now_us);
-        break;
-    default: /* JOB_SYNC_SCRUB */
-        store->bad_in_row = 0;
-        scrub_is_done(store, now_us);
+        store_commit_go_on(store, now_us);
+    } else if (store->job == JOB_WRITE_PART || store->job == JOB_SYNC_PARTS) {
+        store_checkpoint_reply(store, now_us);
+    } else {
+        store_scrub_reply(store, now_us);
     }
 }
