@@ -299,7 +299,7 @@ struct hand_made {
     uint64_t results[3];      /* success, failure, unknown */
     uint64_t failures[10][2]; /* code, count */
     uint64_t missed, first_bucket, last_bucket, sum_us;
-    unsigned rest;
+    unsigned rest, fewer_buckets;
 };
 
 static const struct hand_made good_target = {
@@ -340,7 +340,7 @@ static void put_target(const struct hand_made *target)
     }
     put_varint(target->missed);
     put_varint(target->first_bucket);
-    for (unsigned i = 1; i < SLI_FIXED_BOUNDS + target->bound_count; i++) {
+    for (unsigned i = 1 + target->fewer_buckets; i < SLI_FIXED_BOUNDS + target->bound_count; i++) {
         put_varint(0);
     }
     put_varint(target->last_bucket);
@@ -457,10 +457,29 @@ static bool decodes_alone(const struct hand_made *target)
     return close_checkpoint(1);
 }
 
+static void checkpoint_refuses_a_text_with_a_nul(void **state)
+{
+    (void)state;
+    open_checkpoint(8);
+    put_target(&good_target);
+    uint8_t *instance = memchr(bytes + HEAD_BYTES, ':', used - HEAD_BYTES);
+    assert_non_null(instance);
+    *instance = '\0';
+    assert_false(close_checkpoint(1));
+}
+
 static void checkpoint_refuses_a_target_with_too_much(void **state)
 {
     struct hand_made target = good_target;
     (void)state;
+    target.bounds[0] = target.bounds[1];
+    target.fewer_buckets = 1;
+    assert_false(decodes_alone(&target));
+    target = good_target;
+    target.results[1] = 3;
+    target.failures[0][1] = 0;
+    assert_false(decodes_alone(&target));
+    target = good_target;
     target.bound_count = SLI_EXTRA_BOUNDS + 1;
     for (unsigned i = 0; i < 10; i++) {
         target.bounds[i] = 200000 + i;
@@ -701,6 +720,7 @@ int main(void)
         cmocka_unit_test(checkpoint_survives_random_damage),
         cmocka_unit_test(checkpoint_reads_what_the_format_says),
         cmocka_unit_test(checkpoint_refuses_a_target_that_cannot_be),
+        cmocka_unit_test(checkpoint_refuses_a_text_with_a_nul),
         cmocka_unit_test(checkpoint_refuses_a_target_with_too_much),
         cmocka_unit_test(checkpoint_refuses_the_same_target_twice),
         cmocka_unit_test(checkpoint_refuses_more_targets_than_there_is_room_for),

@@ -236,7 +236,9 @@ static void ledger_forgets_the_one_gone_longest_when_it_is_full(void **state)
                 {511, CAP_TARGETS, CAP_TARGETS},
                 {200, 50, 50}};
     for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
+        static unsigned missed[3 * CAP_LEDGER_TARGETS]; /* by number of the probe */
         unsigned first = 0;
+        memset(missed, 0, sizeof missed);
         begin(row + 1);
         for (; first < 2 * CAP_LEDGER_TARGETS; first += rows[row].step) {
             numbered_site(first, rows[row].site, rows[row].instance_bytes);
@@ -249,8 +251,10 @@ static void ledger_forgets_the_one_gone_longest_when_it_is_full(void **state)
                     ledger_text(&ledger, ledger.entries[i].probe) + strlen("probe-"), NULL, 10);
                 assert_true(i < rows[row].site ? number == first + i
                                                : number < first && number + kept >= first);
-                struct record record = {.sort = RECORD_MISSED, .count = 1};
+                struct record record = {.sort = RECORD_MISSED, .count = number + 1};
                 record.target = ledger.entries[i].id;
+                assert_int_equal(ledger.totals.slis[i].missed, missed[number]);
+                missed[number] += number + 1;
                 assert_int_equal(ledger.entries[i].id, number + 1);
                 ledger_apply(&ledger, &record);
             }
@@ -398,6 +402,26 @@ static void ledger_restart_begins_all_series_again_but_not_the_log(void **state)
     assert_false(ledger_bind(&ledger, &config));
 }
 
+/* The new epoch holds what the old one never told, and nothing of what it did. */
+static void ledger_restart_keeps_what_was_not_told(void **state)
+{
+    static struct ledger_totals told;
+    (void)state;
+    begin(1);
+    (void)configure("web.a/800=x web.b=y");
+    ledger.totals.counters[5] = 9;
+    ledger_totals_copy(&told, &ledger.totals);
+    for (unsigned i = 0; i < known_count; i++) {
+        sli_init(&known[i].sli, NULL);
+    }
+    count_records(100); /* counted by `known` from 0 */
+    ledger.totals.counters[5] += 4;
+    ledger_restart(&ledger, 78, &told);
+    assert_all();
+    assert_int_equal(ledger.totals.counters[5], 4);
+    assert_int_equal(ledger.totals.ordinal, told.ordinal + 100);
+}
+
 static void ledger_totals_copy_is_whole_and_stands_alone(void **state)
 {
     static struct ledger_totals copy;
@@ -427,6 +451,13 @@ static void ledger_add_refuses_what_has_no_room(void **state)
     assert_int_equal(count, CAP_LEDGER_TEXT_BYTES / (4 + 2 + CAP_INSTANCE_BYTES));
     assert_int_equal(ledger.totals.sli_count, count);
     assert_int_equal(ledger.next_id, count + 1);
+    /* To the last byte, and not one further. */
+    size_t left = sizeof ledger.text - ledger.text_used - 4 - 2;
+    instance[left] = '\0';
+    assert_int_equal(ledger_add(&ledger, count + 1, "web", "p", instance), -1);
+    instance[left - 1] = '\0';
+    assert_int_equal(ledger_add(&ledger, count + 1, "web", "p", instance), count);
+    assert_int_equal(ledger.text_used, sizeof ledger.text);
     begin(1);
     for (count = 0; ledger_add(&ledger, count + 1, "web", "p", "i") >= 0; count++) {
     }
@@ -444,6 +475,7 @@ int main(void)
         cmocka_unit_test(ledger_holds_for_any_sequence_of_configurations),
         cmocka_unit_test(ledger_counts_each_sort_of_record),
         cmocka_unit_test(ledger_restart_begins_all_series_again_but_not_the_log),
+        cmocka_unit_test(ledger_restart_keeps_what_was_not_told),
         cmocka_unit_test(ledger_totals_copy_is_whole_and_stands_alone),
         cmocka_unit_test(ledger_add_refuses_what_has_no_room),
     };

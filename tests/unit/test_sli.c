@@ -302,6 +302,23 @@ static void sli_gives_up_the_bound_not_asked_for_the_longest(void **state)
     assert_false(sli_bind(&sli, &probe));
 }
 
+/* Of a full set, the oldest is asked for again beside a new one: the new one must not push it out
+ * before its turn comes. */
+static void sli_makes_room_for_no_objective_at_the_cost_of_another(void **state)
+{
+    (void)state;
+    static const usec_t first[] = {100, 200, 300, 400}, second[] = {500, 600, 700, 800},
+                        third[] = {900, 100};
+    begin(0, NULL);
+    bind_to(first, 4);
+    bind_to(second, 4);
+    struct record record = record_of(OUTCOME_SUCCESS, 50);
+    sli_add(&sli, &record);
+    bind_to(third, 2);
+    assert_int_equal(within(100), 1);
+    assert_true(has(900) && !has(200) && has(300));
+}
+
 /* Any sequence of objectives: those asked for are there, in order, and no run is lost or made
  * faster. */
 static void sli_bounds_hold_for_any_sequence_of_objectives(void **state)
@@ -358,6 +375,7 @@ int main(void)
         cmocka_unit_test(histogram_has_each_bound_once),
         cmocka_unit_test(sli_keeps_the_bound_of_an_objective_that_is_gone),
         cmocka_unit_test(sli_gives_up_the_bound_not_asked_for_the_longest),
+        cmocka_unit_test(sli_makes_room_for_no_objective_at_the_cost_of_another),
         cmocka_unit_test(sli_bounds_hold_for_any_sequence_of_objectives),
         cmocka_unit_test(sli_reset_keeps_the_bounds_alone),
     };
