@@ -89,6 +89,7 @@ struct store {
 
     /* Totals. */
     bool has_ledger;      /* recovered or new, and bound to the configuration */
+    bool adopted;         /* totals come from the tail of a process that died */
     bool epoch_on_device; /* the device may know this epoch: publish only what it holds */
     bool published_safe;  /* … and holds all of `published`, if it knows the epoch */
     bool leaving;         /* this epoch ends when its last totals have been pushed */
@@ -103,13 +104,12 @@ struct store {
     int64_t wall_offset_ms;
 
     /* The device. */
-    uint32_t file_blocks;     /* it has */
-    uint32_t next_slot;       /* where the search for a free one goes on */
-    uint64_t generation;      /* of the last checkpoint that was tried */
-    unsigned area;            /* it is in */
-    uint64_t covers;          /* its last ordinal */
-    uint64_t durable_ordinal; /* of the last record on the device */
-    unsigned seals;           /* blocks filled since the newest checkpoint */
+    uint32_t file_blocks; /* it has */
+    uint32_t next_slot;   /* where the search for a free one goes on */
+    uint64_t generation;  /* of the last checkpoint that was tried */
+    unsigned area;        /* it is in */
+    uint64_t covers;      /* its last ordinal */
+    unsigned seals;       /* blocks filled since the newest checkpoint */
     bool checkpoint_owed;
     bool scrub_owed; /* unfinished writes of an earlier run may be on the device */
     unsigned bad_in_row;

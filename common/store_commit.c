@@ -16,7 +16,7 @@
 
 bool store_is_dirty(const struct store *store)
 {
-    return store->ledger.totals.ordinal > store->durable_ordinal;
+    return store->ledger.totals.ordinal > store->tail->durable_ordinal;
 }
 
 uint32_t store_find_slot(const struct store *store, uint64_t seq)
@@ -129,6 +129,19 @@ static uint16_t results_in(const struct store *store, uint64_t seq)
     return (uint16_t)(end - content_of(store, seq)->head.first_result);
 }
 
+/* Of any block of this seq there is, be it part of the log or an attempt that failed. */
+static uint32_t last_version(const struct store *store, uint64_t seq)
+{
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < store->scan.slot_count; i++) {
+        const struct store_slot *slot = &store->scan.slots[i];
+        if (slot->seq == seq && slot->version > last) {
+            last = slot->version;
+        }
+    }
+    return last;
+}
+
 static void describe_block(struct store *store, uint64_t seq)
 {
     const struct tail_block *block = content_of(store, seq);
@@ -137,7 +150,7 @@ static void describe_block(struct store *store, uint64_t seq)
     store->writing.slot = find_free(store);
     store->writing.data = (struct block_data){
         .seq = seq,
-        .version = old == STORE_NO_SLOT ? 1 : store->scan.slots[old].version + 1,
+        .version = last_version(store, seq) + 1,
         .used = (uint16_t)tail_used(block),
         .records = (uint16_t)tail_records(block),
         .results = results_in(store, seq),
@@ -202,6 +215,8 @@ static void block_is_durable(struct store *store)
     if (is_whole && data->seq >= store->first_seq) {
         store->first_seq = data->seq + 1;
     }
+    store->tail->durable_ordinal =
+        store_greater(store->tail->durable_ordinal, data->first_ordinal + data->records - 1);
     store->commit_seq = data->seq + 1;
     store->bad_in_row = 0;
 }
@@ -233,7 +248,7 @@ static void commit_is_done(struct store *store, usec_t now_us)
     struct store_numbers *numbers = &store->numbers;
     ledger_totals_copy(&store->published, &store->staged);
     store->published_safe = true;
-    store->durable_ordinal = store->staged.ordinal;
+    store->tail->durable_ordinal = store->staged.ordinal;
     store->committing = false;
     numbers->committed_us = now_us;
     numbers->commit_duration_us = now_us - store->commit_begun_us;
@@ -275,7 +290,10 @@ static void write_failed(struct store *store, const struct block_reply *reply, u
     } else if (store->job >= JOB_SCRUB) {
         store_commit_begin(store, now_us);
     } else if (block) {
-        store->scan.slots[store->writing.slot].state = SLOT_BAD;
+        store->scan.slots[store->writing.slot] =
+            (struct store_slot){.seq = store->writing.data.seq,
+                                .version = store->writing.data.version,
+                                .state = SLOT_BAD};
         write_block(store, store->writing.data.seq, now_us);
     } else {
         store_checkpoint_begin(store, store->checkpoint_totals, store->checkpoint_clean, now_us);

@@ -75,7 +75,7 @@ void store_open_settle(struct store *store, usec_t now_us)
     }
     ledger_totals_copy(&store->published, &store->ledger.totals);
     store->published_safe = true;
-    store->durable_ordinal = store->ledger.totals.ordinal;
+    store->tail->durable_ordinal = store->ledger.totals.ordinal;
     store->numbers.uncommitted_since_us = USEC_NEVER;
     store->job = JOB_IDLE;
     store_became_durable(store);
@@ -83,20 +83,21 @@ void store_open_settle(struct store *store, usec_t now_us)
 
 /* Looking at all blocks. */
 
+/* What a scan finds whole may stand in the system's memory only: written by a process that died
+ * before it synced. */
 static void scanned(struct store *store, usec_t now_us)
+{
+    store_submit(store, JOB_SYNC_SCAN, BLOCK_SYNC, 0, 0, NULL, now_us);
+}
+
+static void go_on_with_scan(struct store *store, usec_t now_us)
 {
     const struct store_scan *scan = &store->scan;
     store_scan_finish(&store->scan, 0);
-    uint64_t end = scan->live_count > 0 ? scan->newest.first_ordinal + scan->newest.records : 1;
-    bool ours = store->tail->store == scan->store;
     if (store->has_ledger) {
-        if (!ours || end > store->ledger.totals.ordinal + 1) {
-            store_degrade(store, STORE_OTHER, "", now_us);
-            return;
-        }
         store_take_slots(store);
         store_open_settle(store, now_us);
-    } else if (ours && store_adopt_tail(store) && end <= store->ledger.totals.ordinal + 1) {
+    } else if (store->adopted) {
         store_take_slots(store);
         uint64_t logged =
             scan->live_count > 0 ? scan->newest.first_result - 1 + scan->newest.results : 0;
@@ -143,6 +144,25 @@ static void scan_reply(struct store *store, const struct block_reply *reply, use
 
 /* The super block. */
 
+/* Whoever has the tail of this store knows what is durable better than the file shows. */
+static void begin_scan(struct store *store, const struct block_super *super, usec_t now_us)
+{
+    bool ours = tail_found(store->tail) && store->tail->store == super->store;
+    if (store->has_ledger && !ours) {
+        store_degrade(store, STORE_OTHER, "", now_us);
+        return;
+    }
+    store->adopted = !store->has_ledger && ours && store_adopt_tail(store);
+    store_scan_begin(&store->scan, super);
+    if (store->has_ledger || store->adopted) {
+        store->scan.last_ordinal = store->tail->durable_ordinal;
+        store->scan.last_generation = store->tail->durable_generation;
+    }
+    store->at = 1;
+    store->single_until = 0;
+    scan_next(store, now_us);
+}
+
 static void super_reply(struct store *store, const struct block_reply *reply, usec_t now_us)
 {
     struct block_super super;
@@ -151,10 +171,7 @@ static void super_reply(struct store *store, const struct block_reply *reply, us
     if (whole && super.format_version != BLOCK_FORMAT_VERSION) {
         store_degrade(store, STORE_NEWER, "", now_us);
     } else if (whole) {
-        store_scan_begin(&store->scan, &super);
-        store->at = 1;
-        store->single_until = 0;
-        scan_next(store, now_us);
+        begin_scan(store, &super, now_us);
     } else if (store->job == JOB_SUPER) {
         store_submit(store, JOB_SUPER_COPY, BLOCK_READ, store->file_blocks - 1, 1, store->io.block,
                      now_us);
@@ -200,6 +217,13 @@ void store_open_reply(struct store *store, const struct block_reply *reply, usec
         break;
     case JOB_SCAN:
         scan_reply(store, reply, now_us);
+        break;
+    case JOB_SYNC_SCAN:
+        if (reply->error != BLOCK_OK) {
+            degrade(store, reply->error, reply, now_us);
+        } else {
+            go_on_with_scan(store, now_us);
+        }
         break;
     case JOB_READ_PART:
     case JOB_READ_LOG:

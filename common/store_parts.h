@@ -19,6 +19,7 @@ enum store_job {
     JOB_SUPER,
     JOB_SUPER_COPY,
     JOB_SCAN,
+    JOB_SYNC_SCAN,
     JOB_READ_PART,
     JOB_READ_LOG,
     JOB_CREATE,

@@ -8,6 +8,8 @@ void store_scan_begin(struct store_scan *scan, const struct block_super *super)
     static_assert(CAP_STORE_BLOCKS <= UINT16_MAX, "slots are told by 16 bits in live[]");
     scan->store = super->store;
     scan->super = *super;
+    scan->last_ordinal = UINT64_MAX;
+    scan->last_generation = UINT64_MAX;
     memset(scan->areas, 0, sizeof scan->areas);
     scan->greatest_generation = 0;
     memset(scan->part_damaged, 0, sizeof scan->part_damaged);
@@ -34,7 +36,7 @@ static void add_part(struct store_scan *scan, struct scan_area *area, const uint
     if (part.generation > scan->greatest_generation) {
         scan->greatest_generation = part.generation;
     }
-    if (part.part != index) {
+    if (part.part != index || part.generation > scan->last_generation) {
         return;
     }
     if (index == 0) {
@@ -67,7 +69,9 @@ static void add_data(struct store_scan *scan, struct store_slot *slot, const uin
                                 .records = data.records,
                                 .results = data.results,
                                 .state = SLOT_STALE};
-    if (is_newer(&data, &scan->newest)) {
+    if (store_slot_last_ordinal(slot) > scan->last_ordinal) {
+        slot->suspect = true;
+    } else if (is_newer(&data, &scan->newest)) {
         scan->newest = data;
     }
 }
@@ -157,7 +161,7 @@ void store_scan_finish(struct store_scan *scan, uint64_t oldest_seq)
     }
     for (uint32_t i = 0; i < scan->slot_count; i++) {
         const struct store_slot *slot = &scan->slots[i];
-        if (slot->state == SLOT_STALE && slot->seq >= oldest_seq) {
+        if (slot->state == SLOT_STALE && !slot->suspect && slot->seq >= oldest_seq) {
             scan->live[scan->live_count++] = (uint16_t)i;
         }
     }

@@ -29,6 +29,7 @@ struct store_slot {
     uint32_t version;
     uint16_t records, results;
     uint8_t state; /* enum slot_state */
+    bool suspect;  /* whole, but known not to be durable */
 };
 
 struct scan_area {
@@ -41,6 +42,9 @@ struct scan_area {
 struct store_scan {
     uint64_t store;
     struct block_super super;
+    /* Blocks with a later record and checkpoints of a later generation are known not to be durable:
+     * they are told as STALE and not whole. Nothing is known after store_scan_begin(). */
+    uint64_t last_ordinal, last_generation;
     struct scan_area areas[2];
     uint64_t greatest_generation; /* of any part, so that none is ever given twice */
     bool part_damaged[2][BLOCK_PARTS_MAX];

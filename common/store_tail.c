@@ -43,6 +43,8 @@ void tail_init(struct tail *tail, uint64_t store)
         tail->checkpoints[i].generation = 0;
     }
     tail->detached = 0;
+    tail->durable_ordinal = 0;
+    tail->durable_generation = 0;
     tail->store = store;
     switch_word(&tail->magic, TAIL_MAGIC);
 }

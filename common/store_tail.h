@@ -48,6 +48,10 @@ struct tail {
     volatile uint32_t magic; /* of this layout, set last */
     /* The totals are published as they are counted, under an epoch that no device knows. */
     volatile uint32_t detached;
+    /* What is known to be on the device: a write that was not synced, or whose sync failed, can
+     * look whole for as long as the machine runs. */
+    uint64_t durable_ordinal;
+    uint64_t durable_generation;
     uint64_t store;                            /* whose log; 0: none was ever opened */
     struct tail_block blocks[CAP_TAIL_BLOCKS]; /* seq s stands at s modulo their number */
     struct tail_checkpoint checkpoints[2];
