@@ -29,6 +29,7 @@ static enum block_error error_of(int system_errno)
     case EISDIR:
         return BLOCK_DENIED;
     case EWOULDBLOCK:
+    case EEXIST: /* Somebody else made it a moment ago. */
         return BLOCK_IN_USE;
     default:
         return BLOCK_IO;
@@ -52,6 +53,12 @@ bool blockfile_fail(struct blockfile_end *end, const char *what)
     return false;
 }
 
+/* Only an agent at work does that. */
+static bool refuse_replaced(struct blockfile_end *end)
+{
+    return blockfile_refuse(end, BLOCK_IN_USE, "the file was replaced just now");
+}
+
 /* Looks before anything is opened: opening a device can do things (a watchdog starts). */
 static bool look(const char *path, struct stat *status, struct blockfile_end *end)
 {
@@ -60,6 +67,9 @@ static bool look(const char *path, struct stat *status, struct blockfile_end *en
     }
     if (!S_ISREG(status->st_mode)) {
         return blockfile_refuse(end, BLOCK_DENIED, "not a plain file");
+    }
+    if (status->st_nlink == 0) {
+        return refuse_replaced(end);
     }
     if (status->st_nlink != 1) {
         return blockfile_refuse(end, BLOCK_DENIED, "the file has more than one name");
@@ -88,10 +98,10 @@ bool blockfile_own(int fd, const char *path, uint64_t *bytes, struct blockfile_e
         return blockfile_fail(end, "fstat");
     }
     if (!look(path, &named, end)) {
-        return false;
+        return end->reply.error == BLOCK_MISSING ? refuse_replaced(end) : false;
     }
     if (!is_same(&opened, &named)) {
-        return blockfile_refuse(end, BLOCK_IN_USE, "the file was replaced just now");
+        return refuse_replaced(end);
     }
     *bytes = (uint64_t)opened.st_size;
     return true;

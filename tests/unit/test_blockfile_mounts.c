@@ -213,6 +213,65 @@ static void blockfile_keeps_the_old_when_the_disk_is_full(void **state)
     }
 }
 
+/* One of several agents: opens the store or makes it anew, and while it owns it finds its own mark
+ * in the file of that name. Returns what went wrong, 0 for nothing. */
+static int compete(const char *path, uint8_t mark)
+{
+    struct blockfile *file = rig_open_port(path);
+
+    for (int i = 0; i < 5000; i++) {
+        enum block_error error = rig_do(file, BLOCK_OPEN);
+
+        if (error == BLOCK_MISSING || (error == BLOCK_OK && i % 2 == 0)) {
+            error = rig_create(file, 1);
+            error = error == BLOCK_OK ? rig_publish(file, i % 4 == 0) : error;
+        }
+        if (error == BLOCK_IN_USE) {
+            continue;
+        }
+        if (error != BLOCK_OK || rig_write(file, 0, 1, mark) != BLOCK_OK) {
+            return 1;
+        }
+        for (int k = 0; k < 20; k++) {
+            uint8_t found = 0;
+            int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+            if (fd < 0 || read(fd, &found, 1) != 1 || found != mark) {
+                return 2;
+            }
+            (void)close(fd);
+        }
+        if (i % 5 == 0) {
+            (void)(i % 10 == 0 && unlink(path) == 0); /* For the case of nothing there. */
+            rig_free(file);
+            file = rig_open_port(path);
+        }
+    }
+    rig_free(file);
+    return 0;
+}
+
+/* A lock on a file that was replaced between its opening and its locking is worth nothing. */
+static void blockfile_has_one_owner_however_often_it_is_replaced(void **state)
+{
+    enum { AGENTS = 3 };
+    pid_t agents[AGENTS];
+
+    (void)state;
+    need_mounts();
+    mount_tmpfs("m", NULL);
+    for (uint8_t i = 0; i < AGENTS; i++) {
+        agents[i] = fork();
+        assert_true(agents[i] >= 0);
+        if (agents[i] == 0) {
+            _exit(compete(rig_path("m/store.pk"), (uint8_t)(i + 1)));
+        }
+    }
+    for (size_t i = 0; i < AGENTS; i++) {
+        assert_int_equal(rig_end_of(agents[i]), 0);
+    }
+}
+
 /* A file that was not made by us can have holes. */
 static void blockfile_reports_a_full_disk_when_a_hole_is_written(void **state)
 {
@@ -518,6 +577,8 @@ int main(void)
         cmocka_unit_test_teardown(blockfile_finds_memory_under_an_overlay, unmount_all),
         cmocka_unit_test_teardown(blockfile_finds_a_disk_under_an_overlay, unmount_all),
         cmocka_unit_test_teardown(blockfile_keeps_the_old_when_the_disk_is_full, unmount_all),
+        cmocka_unit_test_teardown(blockfile_has_one_owner_however_often_it_is_replaced,
+                                  unmount_all),
         cmocka_unit_test_teardown(blockfile_reports_a_full_disk_when_a_hole_is_written,
                                   unmount_all),
         cmocka_unit_test_teardown(blockfile_says_read_only, unmount_all),
