@@ -1,12 +1,14 @@
-/* One turn goes: results in, reply in, misses counted, runs started, push begun. What a turn finds
- * to do depends on the time and on what the ports hand over, never on how often it is called. */
+/* One turn goes: results in, reply in, misses counted, runs started, push begun; the store goes on
+ * before, with what its device has brought, and after, with what the turn gave it. What a turn
+ * finds to do depends on the time and on what the ports hand over, never on how often it is called.
+ */
 #include "agent.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "agent_push.h"
+#include "agent_parts.h"
 #include "hash.h"
 
 /* How soon a prober that refused a start is asked again, when no run ends before. */
@@ -14,18 +16,14 @@
 
 /* Begin. */
 
-static void init_targets(struct agent *agent, usec_t now_us)
+static void init_schedule(struct agent *agent, usec_t now_us)
 {
     const struct config *config = agent->config;
-    agent->schedule.count = 0;
     for (unsigned i = 0; i < config->target_count; i++) {
         const struct config_probe *probe = config_target_probe(config, i);
         usec_t phase_us = schedule_phase(config_site(config), config_probe_name(config, probe),
                                          config_instance(config, i), probe->interval_us);
         schedule_add(&agent->schedule, probe->enabled ? probe->interval_us : 0, phase_us, now_us);
-        sli_init(&agent->slis[i], probe);
-        agent->seen[i] = false;
-        memset(&agent->states[i], 0, sizeof agent->states[i]);
     }
 }
 
@@ -36,7 +34,31 @@ static void init_push(struct agent *agent, usec_t now_us)
     usec_t interval_us = on ? config_number(config, &config->push, PUSH_INTERVAL) : 0;
     push_init(&agent->push, interval_us, config_number(config, &config->push, PUSH_TIMEOUT),
               hash64_strings("push", config_site(config), ""), now_us);
+}
+
+static void init_targets(struct agent *agent)
+{
+    agent->schedule.count = 0;
+    for (unsigned i = 0; i < agent->config->target_count; i++) {
+        agent->seen[i] = false;
+        memset(&agent->states[i], 0, sizeof agent->states[i]);
+    }
+}
+
+static void init_times(struct agent *agent, usec_t now_us)
+{
+    agent->start_retry_us = USEC_NEVER;
+    agent->started_us = now_us;
+    agent->stepped_us = now_us;
+    agent->start_unix_us = 0;
+    agent->lateness_max_us = 0;
+    agent->loop_lag_us = 0;
+    agent->push_wait_until_us = USEC_NEVER;
     agent->push_failing_since_us = 0;
+    agent->drain_until_us = USEC_NEVER;
+    agent->commit_until_us = USEC_NEVER;
+    agent->push_until_us = USEC_NEVER;
+    agent->stop_deadline_us = USEC_NEVER;
 }
 
 void agent_init(struct agent *agent, const struct config *config, const struct agent_ports *ports,
@@ -45,24 +67,59 @@ void agent_init(struct agent *agent, const struct config *config, const struct a
     int64_t concurrency = config_number(config, &config->agent, AGENT_CONCURRENCY);
     agent->config = config;
     agent->ports = *ports;
-    agent->state = AGENT_RUNNING;
+    agent->state = AGENT_OPENING;
     agent->runs_in_flight = 0;
     agent->concurrency = concurrency < 1          ? 1
                          : concurrency > CAP_RUNS ? CAP_RUNS
                                                   : (unsigned)concurrency;
     agent->next_start = 0;
-    agent->start_retry_us = USEC_NEVER;
-    agent->started_us = now_us;
-    agent->stepped_us = now_us;
-    agent->start_unix_us = 0;
-    agent->lateness_max_us = 0;
-    agent->loop_lag_us = 0;
     agent->passes = 0;
-    agent->drain_until_us = USEC_NEVER;
-    agent->stop_deadline_us = USEC_NEVER;
+    agent->body_ordinal = 0;
     buffer_init(&agent->body, body, body_size);
-    init_targets(agent, now_us);
+    init_times(agent, now_us);
+    init_targets(agent);
     init_push(agent, now_us);
+    store_init(&agent->store, config, &agent->ports.logger, &agent->ports.store, now_us);
+}
+
+void agent_set_state(struct agent *agent, enum agent_state state)
+{
+    assert(state > agent->state);
+    agent->state = state;
+}
+
+const struct sli *agent_sli(const struct agent *agent, unsigned target)
+{
+    static const struct sli none;
+    assert(target < agent->config->target_count);
+    return store_opened(&agent->store) ? &store_ledger(&agent->store)->totals.slis[target] : &none;
+}
+
+static void log_opened(const struct agent *agent)
+{
+    const struct store *store = &agent->store;
+    const struct ledger *ledger = store_ledger(store);
+    if (agent->ports.store.block_count == 0) {
+        return;
+    }
+    char epoch[METRICS_EPOCH_BYTES];
+    metrics_epoch_label(ledger->epoch, epoch);
+    logger_printf(&agent->ports.logger, LOG_LEVEL_INFO,
+                  "store: %s, %" PRIu64 " results recovered (%s), epoch %s",
+                  store_state_name(store->state), ledger->totals.results,
+                  store->numbers.clean          ? "stopped in order before"
+                  : ledger->totals.results == 0 ? "new"
+                                                : "not stopped in order before",
+                  epoch);
+}
+
+/* Starts are counted from here: before, nobody could have kept what they found. */
+static void begin_running(struct agent *agent, usec_t now_us)
+{
+    agent_set_state(agent, AGENT_RUNNING);
+    init_schedule(agent, now_us);
+    init_push(agent, now_us);
+    log_opened(agent);
 }
 
 /* Results. */
@@ -123,8 +180,7 @@ static void book_result(struct agent *agent, bool held_back, usec_t now_us)
     const struct result *result = &agent->incoming;
     unsigned target = result->target;
     struct target_state *state = &agent->states[target];
-    struct record record = record_of_result(target + 1, result);
-    sli_add(&agent->slis[target], &record);
+    store_result(&agent->store, target, result);
     if (!agent->seen[target] || agent->last[target].outcome != result->outcome) {
         log_change(agent, result, now_us);
         state->changed_us = now_us;
@@ -158,7 +214,7 @@ static void collect_results(struct agent *agent, usec_t now_us)
 static void count_missed(struct agent *agent, usec_t now_us)
 {
     for (unsigned i = 0; i < agent->schedule.count; i++) {
-        agent->slis[i].missed += schedule_missed(&agent->schedule, i, now_us);
+        store_missed(&agent->store, i, schedule_missed(&agent->schedule, i, now_us));
     }
 }
 
@@ -248,93 +304,48 @@ static usec_t step_running(struct agent *agent, usec_t now_us)
 {
     count_missed(agent, now_us);
     start_due(agent, now_us);
-    if (push_is_due(&agent->push, now_us)) {
+    if (agent_push_ready(agent, now_us)) {
         agent_push_begin(agent, now_us, now_us + agent->push.timeout_us);
     }
-    usec_t wake_us = usec_min(schedule_wake(&agent->schedule, now_us), push_wake(&agent->push));
+    usec_t wake_us = usec_min(schedule_wake(&agent->schedule, now_us), agent_push_wake(agent));
     return usec_min(wake_us, agent->start_retry_us);
 }
 
-/* A start that nobody will make any more is missed, and so is a run that is cut off. */
-static void give_up_starts(struct agent *agent, usec_t now_us)
+static usec_t step_opening(struct agent *agent, usec_t now_us)
 {
-    for (unsigned i = 0; i < agent->schedule.count; i++) {
-        agent->slis[i].missed += schedule_abandon(&agent->schedule, i, now_us);
+    if (!store_opened(&agent->store)) {
+        return USEC_NEVER; /* the store knows when it wants to go on */
+    }
+    begin_running(agent, now_us);
+    store_clock(&agent->store, clock_wall(&agent->ports.clock));
+    return step_running(agent, now_us);
+}
+
+/* Wall time is taken once a turn: it stamps the log, and the start once it is known. */
+static void note_wall_time(struct agent *agent, usec_t now_us)
+{
+    struct wall_time wall = clock_wall(&agent->ports.clock);
+    if (agent->start_unix_us == 0 && wall.trusted) {
+        agent->start_unix_us = wall.unix_us - (now_us - agent->started_us);
+    }
+    if (agent->state != AGENT_OPENING && agent->state != AGENT_CLOSING) {
+        store_clock(&agent->store, wall);
     }
 }
 
-static void give_up_runs(struct agent *agent)
+static usec_t step_state(struct agent *agent, usec_t now_us)
 {
-    const struct prober *prober = &agent->ports.prober;
-    prober->cancel_all(prober->context);
-    for (unsigned i = 0; i < agent->schedule.count; i++) {
-        if (agent->schedule.entries[i].running) {
-            schedule_ended(&agent->schedule, i);
-            agent->slis[i].missed++;
-        }
+    if (agent->state == AGENT_OPENING) {
+        return step_opening(agent, now_us);
     }
-    agent->runs_in_flight = 0;
-}
-
-static void set_state(struct agent *agent, enum agent_state state)
-{
-    assert(state > agent->state);
-    agent->state = state;
-}
-
-static usec_t step_final_push(struct agent *agent, usec_t now_us)
-{
-    if (agent->push.state != PUSH_IN_FLIGHT || now_us >= agent->stop_deadline_us) {
-        set_state(agent, AGENT_STOPPED);
-        return USEC_NEVER;
+    if (agent->state == AGENT_RUNNING || agent->state == AGENT_DRAINING) {
+        collect_results(agent, now_us);
     }
-    return agent->stop_deadline_us;
-}
-
-/* Runs may take what is left until the deadline but for the share of the final push. */
-static void share_out_time(struct agent *agent, usec_t now_us)
-{
-    usec_t left_us = usec_max(agent->stop_deadline_us - now_us, 0);
-    bool pushes = agent->push.state != PUSH_OFF;
-    usec_t reserve_us = pushes ? usec_min(agent->push.timeout_us, left_us / 2) : 0;
-    agent->drain_until_us = agent->stop_deadline_us - reserve_us;
-}
-
-static usec_t step_draining(struct agent *agent, usec_t now_us)
-{
-    if (agent->drain_until_us == USEC_NEVER) {
-        share_out_time(agent, now_us);
+    if (agent->state != AGENT_CLOSING) {
+        agent_push_collect(agent, now_us);
     }
-    give_up_starts(agent, now_us);
-    if (agent->runs_in_flight > 0 && now_us >= agent->drain_until_us) {
-        give_up_runs(agent);
-    }
-    if (now_us >= agent->stop_deadline_us) {
-        set_state(agent, AGENT_STOPPED);
-        return USEC_NEVER;
-    }
-    if (agent->runs_in_flight > 0) {
-        return agent->drain_until_us;
-    }
-    if (agent->push.state == PUSH_IN_FLIGHT) {
-        return agent->stop_deadline_us;
-    }
-    if (agent->push.state == PUSH_OFF) {
-        set_state(agent, AGENT_STOPPED);
-        return USEC_NEVER;
-    }
-    set_state(agent, AGENT_FINAL_PUSH);
-    agent_push_begin(agent, now_us,
-                     usec_min(now_us + agent->push.timeout_us, agent->stop_deadline_us));
-    return step_final_push(agent, now_us);
-}
-
-static void note_start_time(struct agent *agent, usec_t now_us)
-{
-    if (agent->start_unix_us == 0) {
-        struct wall_time wall = clock_wall(&agent->ports.clock);
-        agent->start_unix_us = wall.trusted ? wall.unix_us - (now_us - agent->started_us) : 0;
-    }
+    return agent->state == AGENT_RUNNING ? step_running(agent, now_us)
+                                         : agent_step_end(agent, now_us);
 }
 
 usec_t agent_step(struct agent *agent, usec_t now_us)
@@ -344,38 +355,16 @@ usec_t agent_step(struct agent *agent, usec_t now_us)
     }
     agent->passes++;
     agent->stepped_us = now_us;
-    note_start_time(agent, now_us);
-    collect_results(agent, now_us);
-    agent_push_collect(agent, now_us);
-    switch (agent->state) {
-    case AGENT_DRAINING:
-        return step_draining(agent, now_us);
-    case AGENT_FINAL_PUSH:
-        return step_final_push(agent, now_us);
-    default:
-        return step_running(agent, now_us);
+    (void)store_step(&agent->store, now_us);
+    note_wall_time(agent, now_us);
+    usec_t wake_us = step_state(agent, now_us);
+    if (agent->state == AGENT_STOPPED) {
+        return USEC_NEVER;
     }
+    return usec_min(wake_us, store_step(&agent->store, now_us));
 }
 
 void agent_loop_lag(struct agent *agent, usec_t lag_us)
 {
     agent->loop_lag_us = usec_max(agent->loop_lag_us, lag_us);
-}
-
-/* End. */
-
-void agent_stop(struct agent *agent, usec_t deadline_us)
-{
-    if (agent->state == AGENT_RUNNING) {
-        set_state(agent, AGENT_DRAINING);
-    }
-    if (deadline_us < agent->stop_deadline_us) {
-        agent->stop_deadline_us = deadline_us;
-        agent->drain_until_us = USEC_NEVER; /* shared out by the next turn, which knows the time */
-    }
-}
-
-bool agent_stopped(const struct agent *agent)
-{
-    return agent->state == AGENT_STOPPED;
 }

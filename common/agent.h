@@ -1,11 +1,15 @@
-/* The engine: ties schedule, results, indicators and push together over ports.
+/* The engine: ties schedule, results, store and push together over ports.
  *
  * agent_step(agent, now) -> next wake is all there is to running: a pure function of the agent's
  * state, the time, and what its ports hand over. It never blocks, allocates or reads a clock but
- * through its port (wall time for two gauges). The same code runs on a board and in a simulator.
+ * through its port (wall time). The same code runs on a board and in a simulator.
  *
- * Memory: struct agent, about 1.5 MB of address space at the default caps (never on a stack), plus
- * the push body buffer the caller gives. Thread rule: one thread. */
+ * What was measured goes to the store at once; what is pushed comes from it, and only after it was
+ * committed: a total that was told is never taken back. Gauges of the last run are told as they
+ * are.
+ *
+ * Memory: struct agent, about 5 MB of address space at the default caps (never on a stack), touched
+ * as far as it is used, plus the push body buffer the caller gives. Thread rule: one thread. */
 #ifndef PICKET_AGENT_H
 #define PICKET_AGENT_H
 
@@ -17,14 +21,20 @@
 #include "prober.h"
 #include "push.h"
 #include "schedule.h"
-#include "sli.h"
+#include "store.h"
 #include "upstream.h"
+
+/* A push that is due waits this long at most for the commit that is going on. */
+#define AGENT_PUSH_PATIENCE_US (2 * USEC_PER_SEC)
+/* Kept free at the end for the last words of the store, a tenth of the time there is at most. */
+#define AGENT_CLOSE_US (1 * USEC_PER_SEC)
 
 struct agent_ports {
     struct clock clock;
     struct prober prober;
     struct upstream upstream; /* unused when the configuration has no push url */
     struct logger logger;
+    struct store_settings store; /* block_count 0: totals live in memory alone */
 };
 
 /* What status and the push tell about one target beyond its counters. */
@@ -40,9 +50,11 @@ struct target_state {
 };
 
 enum agent_state {
+    AGENT_OPENING, /* the store is: nothing is measured or pushed before totals are known */
     AGENT_RUNNING,
-    AGENT_DRAINING,   /* starts nothing more; runs and a push in flight come to their end */
+    AGENT_DRAINING,   /* starts nothing more; runs and a push in flight end, all is committed */
     AGENT_FINAL_PUSH, /* the last totals are on their way */
+    AGENT_CLOSING,    /* what the final push counted is committed, then the store closes */
     AGENT_STOPPED
 };
 
@@ -52,7 +64,7 @@ struct agent {
     enum agent_state state;
     struct schedule schedule;
     struct push push;
-    struct sli slis[CAP_TARGETS];
+    struct store store;
     struct result last[CAP_TARGETS];
     bool seen[CAP_TARGETS];
     struct target_state states[CAP_TARGETS];
@@ -68,34 +80,43 @@ struct agent {
     usec_t loop_lag_us;     /* greatest since the last push body */
     uint64_t passes;
     struct buffer body;
+    uint64_t body_ordinal;        /* of the last record the totals in `body` have counted */
+    usec_t push_wait_until_us;    /* how long a due push waits for a commit; USEC_NEVER: none is */
     usec_t push_failing_since_us; /* 0: the last push was accepted, or there was none */
-    usec_t drain_until_us;        /* when runs in flight are cut off; USEC_NEVER: not decided */
+    /* The end, shared out; drain_until_us is USEC_NEVER while it is not. */
+    usec_t drain_until_us;  /* when runs in flight are cut off */
+    usec_t commit_until_us; /* when the final push goes without what is not committed */
+    usec_t push_until_us;   /* the end of the final push */
     usec_t stop_deadline_us;
 };
 
-/* `config` and the memory of `body` are borrowed for the agent's life; size the body with
- * metrics_body_bound(). The agent's memory need not be zeroed, and only as much of it is touched as
- * the configuration has targets. */
+/* Begins to open the store. `config` and the memory of `body` are borrowed for the agent's life;
+ * size the body with metrics_body_bound(). The agent's memory need not be zeroed, and only as much
+ * of it is touched as the configuration has targets and the store has blocks. */
 void agent_init(struct agent *agent, const struct config *config, const struct agent_ports *ports,
                 void *body, size_t body_size, usec_t now_us);
 
-/* One turn: collect results, count misses, start what is due, push what is due. Returns the moment
- * of the next turn unless a port has something earlier. */
+/* One turn: collect results, count misses, start what is due, commit and push what is due. Returns
+ * the moment of the next turn unless a port has something earlier. */
 usec_t agent_step(struct agent *agent, usec_t now_us);
 
 /* Reports how late the loop came back beyond the wake it was asked for. */
 void agent_loop_lag(struct agent *agent, usec_t lag_us);
 
-/* Orderly end: starts nothing more, lets runs in flight end, then makes one final push with the
- * totals of all that was measured, whatever became of the push before. All of it is over at
- * `deadline`: of the time until then the push is left its timeout, half at most, and runs that last
- * longer are ended and counted as missed. agent_step() goes on being called until agent_stopped().
- * A second call can only bring the deadline forward. */
+/* Orderly end: starts nothing more, lets runs in flight end, commits, makes one final push with the
+ * totals of all that was measured, whatever became of the push before, and closes the store. All of
+ * it is over at `deadline`: of the time until then the push is left its timeout, half at most, and
+ * runs that last longer are ended and counted as missed. A device that does not answer costs its
+ * share of the time and no more; the push then goes with what was committed. While the store is
+ * still opening the end is at once: there is nothing to lose. agent_step() goes on being called
+ * until agent_stopped(). A second call can only bring the deadline forward. */
 void agent_stop(struct agent *agent, usec_t deadline_us);
 bool agent_stopped(const struct agent *agent);
 
-/* The view the encoders and status walk; `numbers` is filled and must outlive the view. */
-struct metrics_view agent_view(const struct agent *agent, struct agent_numbers *numbers,
-                               usec_t now_us);
+/* What a push tells: totals as published by the store, gauges as they are. `numbers` is filled and
+ * must outlive the view, which holds until the next turn. Only once the store was opened. */
+struct metrics_view agent_view(struct agent *agent, struct agent_numbers *numbers, usec_t now_us);
+/* The totals of a target as counted, committed or not; all 0 while the store is opening. */
+const struct sli *agent_sli(const struct agent *agent, unsigned target);
 
 #endif

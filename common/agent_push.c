@@ -1,9 +1,11 @@
-#include "agent_push.h"
-
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
+#include "agent_parts.h"
 #include "expo_proto.h"
+
+static_assert(LEDGER_PUSH_FIRST + UPSTREAM_CLASS_COUNT <= LEDGER_PUSH_END, "a counter each");
 
 static void log_failure(const struct agent *agent, const struct upstream_reply *reply)
 {
@@ -44,8 +46,10 @@ static void log_reply(const struct agent *agent, const struct upstream_reply *re
 static void book_reply(struct agent *agent, const struct upstream_reply *reply, usec_t now_us)
 {
     log_reply(agent, reply, now_us);
+    store_count(&agent->store, LEDGER_PUSH_FIRST + (unsigned)reply->class, 1);
     if (reply->class == UPSTREAM_ACCEPTED) {
         agent->push_failing_since_us = 0;
+        store_pushed(&agent->store, agent->body_ordinal);
     } else if (agent->push_failing_since_us == 0) {
         agent->push_failing_since_us = now_us;
     }
@@ -72,7 +76,32 @@ static void build_body(struct agent *agent, usec_t now_us)
     buffer_init(&agent->body, agent->body.bytes, agent->body.size);
     struct metric_visitor visitor = expo_proto_visitor(&encoder, &agent->body);
     metrics_walk(&view, &visitor);
+    agent->body_ordinal = store_published(&agent->store)->ordinal;
     agent->loop_lag_us = 0;
+}
+
+/* Totals of a moment ago are worth a short wait, but not a receiver that thinks the site is dead.
+ */
+bool agent_push_ready(struct agent *agent, usec_t now_us)
+{
+    if (!push_is_due(&agent->push, now_us)) {
+        return false;
+    }
+    bool committing = store_freshen(&agent->store, now_us);
+    if (committing && agent->push_wait_until_us == USEC_NEVER) {
+        agent->push_wait_until_us = now_us + AGENT_PUSH_PATIENCE_US;
+    }
+    if (committing && now_us < agent->push_wait_until_us) {
+        return false;
+    }
+    agent->push_wait_until_us = USEC_NEVER;
+    return true;
+}
+
+usec_t agent_push_wake(const struct agent *agent)
+{
+    bool waiting = agent->push_wait_until_us != USEC_NEVER;
+    return waiting ? agent->push_wait_until_us : push_wake(&agent->push);
 }
 
 void agent_push_begin(struct agent *agent, usec_t now_us, usec_t deadline_us)

@@ -1,6 +1,5 @@
 #include "agent.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "version.h"
@@ -26,12 +25,37 @@ static void fill_times(const struct agent *agent, struct agent_numbers *numbers,
         numbers->push_last_success_timestamp_seconds =
             unix_seconds(boot_unix_us + agent->push.last_success_us);
     }
+    if (agent->store.numbers.committed_us > 0) {
+        numbers->store.last_commit_timestamp_seconds =
+            unix_seconds(boot_unix_us + agent->store.numbers.committed_us);
+    }
 }
 
-struct metrics_view agent_view(const struct agent *agent, struct agent_numbers *numbers,
-                               usec_t now_us)
+static struct store_series store_series(const struct agent *agent, usec_t now_us)
 {
-    static_assert(UPSTREAM_CLASS_COUNT <= ARRAY_LEN(numbers->push_attempts), "room for each class");
+    const struct store *store = &agent->store;
+    const struct store_numbers *numbers = &store->numbers;
+    bool waits = numbers->uncommitted_since_us != USEC_NEVER;
+    return (struct store_series){
+        .configured = agent->ports.store.block_count > 0,
+        .durable = store->state == STORE_DURABLE,
+        .is_volatile = numbers->is_volatile,
+        .trouble = store->trouble,
+        .dropped_wrap = numbers->dropped_wrap,
+        .dropped_memory = numbers->dropped_memory,
+        .dropped_damaged = numbers->dropped_damaged,
+        .size_bytes = (uint64_t)agent->ports.store.block_count * BLOCK_BYTES,
+        .written_bytes = numbers->blocks_written * BLOCK_BYTES,
+        .results = numbers->log_results,
+        .used_ratio = numbers->slots > 0 ? (double)numbers->slots_live / numbers->slots : 0,
+        .uncommitted_us = waits ? usec_max(now_us - numbers->uncommitted_since_us, 0) : 0,
+        .commit_duration_us = numbers->commit_duration_us,
+    };
+}
+
+struct metrics_view agent_view(struct agent *agent, struct agent_numbers *numbers, usec_t now_us)
+{
+    const struct ledger_totals *totals = store_published(&agent->store);
     *numbers = (struct agent_numbers){
         .version = picket_version,
         .commit = picket_commit,
@@ -41,15 +65,17 @@ struct metrics_view agent_view(const struct agent *agent, struct agent_numbers *
         .push_failures_in_row = agent->push.failures_in_row,
         .targets = agent->config->target_count,
         .runs_in_flight = agent->runs_in_flight,
+        .store = store_series(agent, now_us),
     };
-    memcpy(numbers->push_attempts, agent->push.attempts, sizeof agent->push.attempts);
+    memcpy(numbers->counters, totals->counters, sizeof numbers->counters);
     fill_times(agent, numbers, now_us);
     return (struct metrics_view){
         .config = agent->config,
-        .slis = agent->slis,
+        .slis = totals->slis,
         .last = agent->last,
         .seen = agent->seen,
         .agent = numbers,
+        .epoch = store_ledger(&agent->store)->epoch,
         .only_probe = -1,
     };
 }

@@ -24,7 +24,8 @@
 
 enum block_op {
     BLOCK_OPEN,    /* opens what is there, and owns it: a second agent gets BLOCK_IN_USE. What was
-                      open is let go first. The reply has block_count and is_volatile. */
+                      open is let go first. What is there is made durable: a process that died may
+                      have left it unsynced. The reply has block_count and is_volatile. */
     BLOCK_CREATE,  /* makes a new file of `count` blocks of zeros beside what is open, if any */
     BLOCK_READ,    /* `count` blocks from `first` into `bytes` */
     BLOCK_WRITE,   /* `count` blocks from `bytes` to `first` */
@@ -67,7 +68,7 @@ struct blockdev {
     bool (*collect)(void *context, struct block_reply *reply);
 };
 
-/* "no space", "read-only", …; for status, logs and the label `cause`. */
+/* "no_space", "read_only", …; for logs, and values of the label `error`. */
 const char *block_error_name(enum block_error error);
 
 #endif

@@ -4,6 +4,7 @@
 #include "metrics.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -30,8 +31,16 @@ static const char *const reserved_labels[] = {
     "subject",      "issuer", "subjectalternative",
     "serialnumber", "window", "cause",
     "job",          "site",   "le",
-    "quantile",
+    "quantile",     "epoch",  "error",
 };
+
+void metrics_epoch_label(uint64_t epoch, char label[METRICS_EPOCH_BYTES])
+{
+    struct buffer out;
+    buffer_init(&out, label, METRICS_EPOCH_BYTES);
+    buffer_printf(&out, "%08" PRIx32, (uint32_t)epoch);
+    (void)buffer_text(&out);
+}
 
 bool metrics_label_reserved(const char *name)
 {
@@ -92,6 +101,15 @@ static void push_configured(struct walk *walk, const struct config_label *labels
     }
 }
 
+/* The labels between whose series it is and what it tells. */
+static void push_common(struct walk *walk, const struct config_label *labels, unsigned count)
+{
+    push_configured(walk, labels, count);
+    if (walk->epoch != NULL && walk->family->type != METRIC_GAUGE) {
+        walk_label_push(walk, "epoch", walk->epoch);
+    }
+}
+
 static void visit_agent(struct walk *walk)
 {
     if (walk->agent == NULL) {
@@ -99,7 +117,7 @@ static void visit_agent(struct walk *walk)
     }
     walk->labels.count = 0;
     walk_label_push(walk, "instance", config_site(walk->config));
-    push_configured(walk, walk->config->labels, walk->config->label_count);
+    push_common(walk, walk->config->labels, walk->config->label_count);
     walk->family->emit(walk);
 }
 
@@ -122,7 +140,7 @@ static void visit_target(struct walk *walk, unsigned target)
         walk_label_push(walk, "kind", walk->probe->section.kind->name);
     }
     walk_label_push(walk, "instance", config_instance(config, target));
-    push_configured(walk, walk->probe->labels, walk->probe->label_count);
+    push_common(walk, walk->probe->labels, walk->probe->label_count);
     walk->family->emit(walk);
 }
 
@@ -230,9 +248,12 @@ static const struct result *view_last(void *context, unsigned target)
 void metrics_walk(const struct metrics_view *view, const struct metric_visitor *visitor)
 {
     struct metrics_view copy = *view;
+    char epoch[METRICS_EPOCH_BYTES];
+    metrics_epoch_label(view->epoch, epoch);
     struct metrics_source source = {.context = &copy, .sli = view_sli, .last = view_last};
     struct walk walk = {.config = view->config,
                         .agent = view->agent,
+                        .epoch = view->epoch != 0 ? epoch : NULL,
                         .only_probe = view->only_probe,
                         .source = &source,
                         .visitor = visitor};

@@ -14,9 +14,17 @@
  *   picket_probe_results_total.
  * - Times of the agent that are not known (no trusted clock, no push yet) have no sample.
  *
+ * - Of the store, when none is configured: only whether totals are durable, and why not.
+ *
  * Labels come in this order: probe, kind, instance on Picket's own counters, histogram and SLO
  * series; probe, instance on gauges of the last run; instance alone (the site) on the agent's own;
- * then the configured labels, then those of the series itself.
+ * then the configured labels; then, on counters and histograms, epoch; then those of the series
+ * itself.
+ *
+ * The epoch names what the totals have been counted in since they were 0 (ledger.h). When totals
+ * that were told may be lost, they begin at 0 under another epoch, as new series: under the old
+ * names a receiver would take the fall for a restart and count all again that was counted before.
+ * Who does not care sums it away: sum without (epoch). Gauges have none: they begin anew each time.
  *
  * Memory: the walk needs about 1 KiB of stack. Thread rule: that of what it reads. */
 #ifndef PICKET_METRICS_H
@@ -24,6 +32,7 @@
 
 #include "config.h"
 #include "sli.h"
+#include "store.h"
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
@@ -32,7 +41,7 @@ struct metric_label {
     const char *value;
 };
 
-/* At most three that say whose series it is, and five of the series itself. */
+/* At most three that say whose series it is, and five of the series itself, epoch included. */
 struct metric_labels {
     unsigned count;
     struct metric_label at[CAP_LABELS + 8];
@@ -49,19 +58,33 @@ struct metric_visitor {
     void (*end)(void *context);
 };
 
+/* What the store tells of itself beside the counters of the ledger. */
+struct store_series {
+    bool configured;
+    bool durable, is_volatile;
+    enum store_trouble trouble;
+    uint64_t dropped_wrap, dropped_memory, dropped_damaged; /* results */
+    uint64_t size_bytes, written_bytes, results;
+    double used_ratio;
+    usec_t uncommitted_us;     /* age of the oldest record that is not durable; 0: all is */
+    usec_t commit_duration_us; /* of the last one; negative: none yet */
+    double last_commit_timestamp_seconds; /* 0: not known, not exported */
+};
+
 /* The agent's own numbers, beside those of its targets. */
 struct agent_numbers {
     const char *version, *commit;        /* as labels cut at METRICS_VERSION_BYTES - 1 */
     double start_timestamp_seconds;      /* 0: clock not trusted, not exported */
     double last_cycle_timestamp_seconds; /* likewise */
     bool clock_trusted;
-    usec_t loop_lag_us;        /* greatest lateness of a loop pass since the last push */
-    uint64_t push_attempts[8]; /* by enum upstream_class */
+    usec_t loop_lag_us;                 /* greatest lateness of a loop pass since the last push */
+    uint64_t counters[LEDGER_COUNTERS]; /* by code (ledger.h) */
     double push_last_success_timestamp_seconds; /* 0: none yet */
     usec_t push_duration_us;                    /* of the last attempt; negative: none yet */
     uint64_t push_body_bytes;                   /* of the last body */
     unsigned push_failures_in_row;
     unsigned targets, runs_in_flight;
+    struct store_series store;
 };
 
 /* What is walked. All borrowed for the time of the walk. */
@@ -71,6 +94,7 @@ struct metrics_view {
     const struct result *last;         /* one per target */
     const bool *seen;                  /* last[i] is valid */
     const struct agent_numbers *agent; /* NULL: targets only */
+    uint64_t epoch;                    /* of all counters; 0: they have none, and no such label */
     int only_probe;                    /* index of a probe; -1: all, and the agent */
 };
 
@@ -81,7 +105,11 @@ void metrics_walk(const struct metrics_view *view, const struct metric_visitor *
  * long as it can get. Walks all series; for start-up, not for every push. */
 size_t metrics_body_bound(const struct config *config);
 
-#define METRICS_VERSION_BYTES  64
+#define METRICS_VERSION_BYTES 64
+#define METRICS_EPOCH_BYTES   9
+/* The value of label `epoch`: the low 32 bits as eight lower-case hexadecimal digits. */
+void metrics_epoch_label(uint64_t epoch, char label[METRICS_EPOCH_BYTES]);
+
 #define METRICS_SLO_NAME_BYTES 96
 /* The value of label `slo`, unique within the probe: "availability" or "latency_800ms"; with the
  * window ("availability_30d") when another SLO of the probe has the same type and threshold, with

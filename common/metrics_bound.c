@@ -121,12 +121,15 @@ size_t metrics_body_bound(const struct config *config)
     fill_text(version, sizeof version);
     struct worst_case worst = {.config = config};
     fill_result(&worst.result);
-    struct agent_numbers numbers = {.version = version,
-                                    .commit = version,
-                                    .start_timestamp_seconds = 1,
-                                    .last_cycle_timestamp_seconds = 1,
-                                    .push_last_success_timestamp_seconds = 1,
-                                    .push_body_bytes = 1};
+    struct agent_numbers numbers = {
+        .version = version,
+        .commit = version,
+        .start_timestamp_seconds = 1,
+        .last_cycle_timestamp_seconds = 1,
+        .push_last_success_timestamp_seconds = 1,
+        .push_body_bytes = 1,
+        .store = {.configured = true, .last_commit_timestamp_seconds = 1},
+    };
     struct measure measure;
     buffer_init(&measure.text_size, NULL, 0);
     buffer_init(&measure.proto_size, NULL, 0);
@@ -140,6 +143,7 @@ size_t metrics_body_bound(const struct config *config)
     struct metrics_source source = {.context = &worst, .sli = worst_sli, .last = worst_result};
     struct walk walk = {.config = config,
                         .agent = &numbers,
+                        .epoch = "01234567",
                         .only_probe = -1,
                         .source = &source,
                         .visitor = &visitor};

@@ -57,11 +57,9 @@ static void loop_lag(struct walk *walk)
 
 static void push_attempts(struct walk *walk)
 {
-    static_assert(UPSTREAM_CLASS_COUNT <= ARRAY_LEN(((struct agent_numbers *)0)->push_attempts),
-                  "one counter for each class of reply");
     for (unsigned i = 0; i < UPSTREAM_CLASS_COUNT; i++) {
         walk_sample_labelled(walk, "result", upstream_class_name((enum upstream_class)i),
-                             (double)walk->agent->push_attempts[i]);
+                             (double)walk->agent->counters[LEDGER_PUSH_FIRST + i]);
     }
 }
 
@@ -317,6 +315,29 @@ const struct family metrics_families[] = {
           push_body_bytes),
     AGENT(METRIC_GAUGE, "picket_push_consecutive_failures",
           "Pushes that failed since the last one that was accepted", push_failures_in_row),
+    AGENT(METRIC_GAUGE, "picket_store_durable",
+          "Whether totals are on a device before they are pushed", metrics_store_durable),
+    AGENT(METRIC_GAUGE, "picket_store_trouble",
+          "Why totals are in memory alone: 1 for the cause at hand", metrics_store_trouble),
+    AGENT(METRIC_GAUGE, "picket_store_volatile",
+          "Whether the device of the store forgets with the power", metrics_store_volatile),
+    AGENT(METRIC_COUNTER, "picket_store_dropped_results_total",
+          "Results the log no longer holds, by why; totals have counted them",
+          metrics_store_dropped),
+    AGENT(METRIC_COUNTER, "picket_store_errors_total",
+          "Operations on the device of the store that failed", metrics_store_errors),
+    AGENT(METRIC_GAUGE, "picket_store_size_bytes", "Size of the store", metrics_store_size),
+    AGENT(METRIC_GAUGE, "picket_store_used_ratio", "Share of the log that holds results",
+          metrics_store_used),
+    AGENT(METRIC_GAUGE, "picket_store_results", "Results the log holds", metrics_store_results),
+    AGENT(METRIC_GAUGE, "picket_store_uncommitted_seconds",
+          "Age of the oldest record a power cut would cost", metrics_store_uncommitted),
+    AGENT(METRIC_GAUGE, "picket_store_commit_duration_seconds", "Duration of the last commit",
+          metrics_store_commit_duration),
+    AGENT(METRIC_GAUGE, "picket_store_last_commit_timestamp_seconds",
+          "Unix time of the last commit", metrics_store_last_commit),
+    AGENT(METRIC_COUNTER, "picket_store_written_bytes_total",
+          "Bytes written to the device of the store", metrics_store_written),
     AGENT(METRIC_GAUGE, "picket_targets", "Targets of the configuration", targets),
     AGENT(METRIC_GAUGE, "picket_runs_in_flight", "Probe runs in progress", runs_in_flight),
 

@@ -43,6 +43,7 @@ extern const unsigned metrics_family_count;
 struct walk {
     const struct config *config;
     const struct agent_numbers *agent; /* NULL: no agent series */
+    const char *epoch;                 /* label of counters; NULL: none */
     int only_probe;                    /* -1: all */
     const struct metrics_source *source;
     const struct metric_visitor *visitor;
@@ -74,5 +75,19 @@ void walk_sample(struct walk *walk, double value);
 /* One sample with one more label. */
 void walk_sample_labelled(struct walk *walk, const char *name, const char *text, double value);
 void walk_histogram(struct walk *walk, const struct histogram *histogram);
+
+/* emit() of the store's families (metrics_store.c). */
+void metrics_store_durable(struct walk *walk);
+void metrics_store_trouble(struct walk *walk);
+void metrics_store_volatile(struct walk *walk);
+void metrics_store_dropped(struct walk *walk);
+void metrics_store_errors(struct walk *walk);
+void metrics_store_size(struct walk *walk);
+void metrics_store_used(struct walk *walk);
+void metrics_store_results(struct walk *walk);
+void metrics_store_uncommitted(struct walk *walk);
+void metrics_store_commit_duration(struct walk *walk);
+void metrics_store_last_commit(struct walk *walk);
+void metrics_store_written(struct walk *walk);
 
 #endif

@@ -46,7 +46,6 @@ void push_replied(struct push *push, const struct upstream_reply *reply, usec_t 
 {
     assert(push->state == PUSH_IN_FLIGHT && reply->class < UPSTREAM_CLASS_COUNT);
     push->state = PUSH_IDLE;
-    push->attempts[reply->class]++;
     push->last_duration_us = reply->duration_us;
     push->last_reply = *reply;
     if (reply->class == UPSTREAM_ACCEPTED) {

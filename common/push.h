@@ -20,7 +20,6 @@ struct push {
     usec_t due_us;
     struct backoff backoff;
     struct prng prng;
-    uint64_t attempts[UPSTREAM_CLASS_COUNT];
     unsigned failures_in_row;
     usec_t last_success_us;  /* monotonic; 0: none yet */
     usec_t last_duration_us; /* negative: none yet */

@@ -17,6 +17,9 @@ void status_render(const struct agent *agent, usec_t now_us, enum status_format 
 
 bool status_failing(const struct agent *agent)
 {
+    if (status_store_in_trouble(agent)) {
+        return true;
+    }
     for (unsigned i = 0; i < agent->config->target_count; i++) {
         if (status_state(agent, i) == STATUS_FAIL) {
             return true;

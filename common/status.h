@@ -9,7 +9,9 @@ enum status_format { STATUS_TEXT, STATUS_TEXT_COLOUR, STATUS_JSON };
 
 void status_render(const struct agent *agent, usec_t now_us, enum status_format format,
                    struct buffer *out);
-/* True when the last result of any enabled target was a failure (exit code 1 of `status`). */
+/* True when the last result of any enabled target was a failure, or the store that is configured
+ * cannot keep what is measured (exit code 1 of `status`). A push that fails is neither: nothing is
+ * lost by it. */
 bool status_failing(const struct agent *agent);
 
 #endif

@@ -116,7 +116,8 @@ void status_head(const struct agent *agent, usec_t now_us, bool colour, struct b
     buffer_printf(out, ", picket %s (%s), up ", picket_version, picket_commit);
     status_append_age(out, now_us - agent->started_us);
     buffer_append_string(out, trusted ? ", clock trusted" : ", clock NOT trusted");
-    buffer_append_string(out, agent->state == AGENT_RUNNING ? "\n" : ", stopping\n");
+    buffer_append_string(out, agent->state > AGENT_RUNNING ? ", stopping\n" : "\n");
     append_push(out, &agent->push, now_us);
+    status_store(agent, now_us, colour, out);
     append_summary(out, agent, colour);
 }

@@ -21,11 +21,14 @@ static const char *push_state_name(enum push_state state)
     return "invalid";
 }
 
-static void append_attempts(struct buffer *out, const struct push *push)
+static void append_attempts(struct buffer *out, const struct agent *agent)
 {
+    const struct store *store = &agent->store;
+    static const uint64_t none[LEDGER_COUNTERS];
+    const uint64_t *counters = store_opened(store) ? store_ledger(store)->totals.counters : none;
     for (unsigned i = 0; i < UPSTREAM_CLASS_COUNT; i++) {
         buffer_printf(out, "%s\"%s\":%" PRIu64, i > 0 ? "," : "",
-                      upstream_class_name((enum upstream_class)i), push->attempts[i]);
+                      upstream_class_name((enum upstream_class)i), counters[LEDGER_PUSH_FIRST + i]);
     }
 }
 
@@ -44,8 +47,9 @@ static void append_last_reply(struct buffer *out, const struct push *push)
     json_seconds(out, "last_duration_seconds", push->last_duration_us);
 }
 
-static void append_push(struct buffer *out, const struct push *push, usec_t now_us)
+static void append_push(struct buffer *out, const struct agent *agent, usec_t now_us)
 {
+    const struct push *push = &agent->push;
     buffer_append_string(out, ",\n\"push\":{\"state\":");
     buffer_append_json_string(out, push_state_name(push->state));
     append_last_reply(out, push);
@@ -62,7 +66,7 @@ static void append_push(struct buffer *out, const struct push *push, usec_t now_
     json_count(out, "failures_in_row", push->failures_in_row);
     json_name(out, "attempts");
     buffer_append_byte(out, '{');
-    append_attempts(out, push);
+    append_attempts(out, agent);
     buffer_append_string(out, "}}");
 }
 
@@ -126,7 +130,7 @@ static void append_target(struct buffer *out, const struct agent *agent, unsigne
     json_flag(out, "enabled", probe->enabled);
     json_flag(out, "held_back", agent->states[target].held_back);
     append_last_run(out, agent, target, now_us);
-    append_counts(out, &agent->slis[target]);
+    append_counts(out, agent_sli(agent, target));
     append_last_failure(out, &agent->states[target], now_us);
     buffer_append_byte(out, '}');
 }
@@ -134,7 +138,7 @@ static void append_target(struct buffer *out, const struct agent *agent, unsigne
 static void append_slo(struct buffer *out, const struct agent *agent, unsigned target, unsigned slo)
 {
     const struct config_probe *probe = config_target_probe(agent->config, target);
-    struct slo_events events = sli_slo_events(&agent->slis[target], &probe->slos[slo]);
+    struct slo_events events = sli_slo_events(agent_sli(agent, target), &probe->slos[slo]);
     char name[METRICS_SLO_NAME_BYTES];
     metrics_slo_name(probe, slo, name, sizeof name);
     buffer_append_string(out, "\n{\"probe\":");
@@ -174,9 +178,10 @@ void status_json(const struct agent *agent, usec_t now_us, struct buffer *out)
     json_text(out, "commit", picket_commit);
     json_seconds(out, "uptime_seconds", now_us - agent->started_us);
     json_flag(out, "clock_trusted", clock_wall(&agent->ports.clock).trusted);
-    json_flag(out, "stopping", agent->state != AGENT_RUNNING);
+    json_flag(out, "stopping", agent->state > AGENT_RUNNING);
     json_count(out, "runs_in_flight", agent->runs_in_flight);
-    append_push(out, &agent->push, now_us);
+    append_push(out, agent, now_us);
+    status_store_json(agent, now_us, out);
     buffer_append_string(out, ",\n\"targets\":[");
     for (unsigned i = 0; i < agent->config->target_count; i++) {
         append_target(out, agent, i, now_us);

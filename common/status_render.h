@@ -9,11 +9,17 @@ enum { STATUS_PAGE_COLUMNS = 120 };
 
 void status_json(const struct agent *agent, usec_t now_us, struct buffer *out);
 
-/* Parts of the text: site, push and summary; one line a target; one line an SLO, nothing when there
- * is none. */
+/* Parts of the text: site, push, store and summary; one line a target; one line an SLO, nothing
+ * when there is none. */
 void status_head(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
 void status_targets(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
 void status_slos(const struct agent *agent, bool colour, struct buffer *out);
+
+/* Lines and JSON member of the store. */
+void status_store(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
+void status_store_json(const struct agent *agent, usec_t now_us, struct buffer *out);
+/* One is configured, and totals are in memory alone. */
+bool status_store_in_trouble(const struct agent *agent);
 
 /* How a target stands, in words that read without colour. */
 enum status_state {

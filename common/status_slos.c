@@ -1,4 +1,4 @@
-/* The table of SLOs: events since the agent started against the objective. */
+/* The table of SLOs: events of this epoch against the objective. */
 #include <inttypes.h>
 
 #include "status_render.h"
@@ -48,7 +48,7 @@ static void fill_verdict(struct row *row, int64_t ppm, int64_t objective_ppm)
 static void fill_row(struct row *row, const struct agent *agent, unsigned target, unsigned slo)
 {
     const struct config_probe *probe = config_target_probe(agent->config, target);
-    struct slo_events events = sli_slo_events(&agent->slis[target], &probe->slos[slo]);
+    struct slo_events events = sli_slo_events(agent_sli(agent, target), &probe->slos[slo]);
     int64_t ppm = status_good_ppm(events.good, events.bad);
     char name[METRICS_SLO_NAME_BYTES];
     metrics_slo_name(probe, slo, name, sizeof name);

@@ -79,7 +79,7 @@ static void fill_row(struct row *row, const struct agent *agent, unsigned target
     row->coloured = STATE;
     row->colour = status_colour(state);
     fill_last_run(row, agent, target, now_us);
-    fill_counts(row, &agent->slis[target]);
+    fill_counts(row, agent_sli(agent, target));
 }
 
 /* "timeout in connect", or what was last wrong with a target that is well now. Returns the text,

@@ -71,6 +71,7 @@ void store_init(struct store *store, const struct config *config, const struct l
     store->wall_offset_ms = BLOCK_WALL_UNKNOWN;
     store->retry_us = USEC_NEVER;
     store->retry_delay_us = RETRY_MIN_US;
+    store->scan.slot_count = 0;
     store->numbers.oldest_seq = 1;
     store->numbers.commit_duration_us = -1;
     store->numbers.uncommitted_since_us = USEC_NEVER;

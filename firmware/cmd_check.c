@@ -85,7 +85,8 @@ static bool opens(struct config_errors *errors)
 
 static size_t first_push_bytes(void)
 {
-    struct agent_numbers numbers = {.version = "", .commit = ""};
+    bool stores = config_text(&config, &config.agent, AGENT_STORE, NULL) != NULL;
+    struct agent_numbers numbers = {.version = "", .commit = "", .store = {.configured = stores}};
     for (unsigned i = 0; i < config.target_count; i++) {
         sli_init(&slis[i], config_target_probe(&config, i));
     }
@@ -94,6 +95,7 @@ static size_t first_push_bytes(void)
                                 .last = last,
                                 .seen = seen,
                                 .agent = &numbers,
+                                .epoch = 1,
                                 .only_probe = -1};
     struct buffer measure;
     struct expo_proto encoder;

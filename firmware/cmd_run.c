@@ -12,9 +12,6 @@
 #include "supervisor.h"
 #include "verbs.h"
 
-/* What outlives a crash of the agent. Only the pages that are written to cost memory. */
-#define REGION_BYTES ((size_t)1 << 20)
-
 struct run_arguments {
     const char *file;
     const char *socket_path; /* NULL: the configuration's */
@@ -151,8 +148,8 @@ int cmd_run(int argc, char **argv)
         return EXIT_CODE_FAILURE;
     }
     struct supervised_agent agent = {.context = &arguments, .live = run_agent};
-    switch (arguments.alone ? supervisor_skip(REGION_BYTES, agent)
-                            : supervisor_run(REGION_BYTES, agent)) {
+    switch (arguments.alone ? supervisor_skip(DAEMON_REGION_BYTES, agent)
+                            : supervisor_run(DAEMON_REGION_BYTES, agent)) {
     case SUPERVISED_RELOAD:
         return restart(argv, &arguments);
     case SUPERVISED_BAD_CONFIG:

@@ -5,6 +5,7 @@
 
 #include "agent.h"
 #include "cares_resolver.h"
+#include "daemon_store.h"
 #include "linux_clock.h"
 #include "linux_logger.h"
 #include "loop.h"
@@ -16,7 +17,9 @@
 #include "status_server.h"
 #include "version.h"
 
-/* Long enough for the runs in flight and one push; shorter than systemd's patience (90 s). */
+/* Long enough for the runs in flight, a commit and one push; shorter than systemd's patience (90
+ * s).
+ */
 #define STOP_TIME_US (15 * USEC_PER_SEC)
 
 struct daemon {
@@ -31,6 +34,7 @@ struct daemon {
     struct resolver resolver_port;
     struct runner *runner;
     struct push_transport *transport; /* NULL: nothing is pushed */
+    struct daemon_store store;
     void *body;
     struct agent agent;
     usec_t agent_wake_us;
@@ -95,7 +99,7 @@ static void reload_source_step(void *context, const struct waits *ready, usec_t 
 {
     struct daemon *daemon = context;
     reload_step(&daemon->reload, ready, now_us);
-    if (daemon->reload.state == RELOAD_GOOD && daemon->agent.state == AGENT_RUNNING) {
+    if (daemon->reload.state == RELOAD_GOOD && daemon->agent.state <= AGENT_RUNNING) {
         agent_stop(&daemon->agent, now_us + STOP_TIME_US);
     }
 }
@@ -136,6 +140,19 @@ static void transport_source_step(void *context, const struct waits *ready, usec
     if (daemon->transport) {
         push_transport_step(daemon->transport, ready, now_us);
     }
+}
+
+static void store_source_waits(void *context, struct waits *waits)
+{
+    daemon_store_waits(&((struct daemon *)context)->store, waits);
+}
+
+/* What has ended is collected by the agent, which steps next. */
+static void store_source_step(void *context, const struct waits *ready, usec_t now_us)
+{
+    (void)context;
+    (void)ready;
+    (void)now_us;
 }
 
 static void agent_source_waits(void *context, struct waits *waits)
@@ -204,6 +221,10 @@ static enum error open_agent(struct daemon *daemon)
     if (daemon->transport) {
         ports.upstream = push_transport_port(daemon->transport);
     }
+    if (daemon_store_open(&daemon->store, daemon->config, daemon->supervised, &ports.store)) {
+        logger_printf(&daemon->logger, LOG_LEVEL_ERROR, "no memory or thread for the store");
+        return ERROR_EXHAUSTED;
+    }
     size_t body_size = metrics_body_bound(daemon->config);
     daemon->body = malloc(body_size);
     if (!daemon->body) {
@@ -240,6 +261,9 @@ static void close_all(struct daemon *daemon)
 {
     reload_cancel(&daemon->reload);
     status_server_close(&daemon->server);
+    if (!daemon_store_close(&daemon->store)) {
+        logger_printf(&daemon->logger, LOG_LEVEL_WARNING, "the store's device hangs to the end");
+    }
     runner_free(daemon->runner);
     push_transport_free(daemon->transport);
     cares_resolver_free(daemon->resolver);
@@ -255,6 +279,7 @@ static void run_loop(struct daemon *daemon)
         {daemon, resolver_source_waits, resolver_source_step},
         {daemon, transport_source_waits, transport_source_step},
         {daemon, runner_source_waits, runner_source_step},
+        {daemon, store_source_waits, store_source_step},
         {daemon, agent_source_waits, agent_source_step},
         {daemon, server_source_waits, server_source_step},
     };
@@ -269,10 +294,6 @@ static void warn_of_what_has_no_effect(const struct daemon *daemon)
 {
     const struct config *config = daemon->config;
     const char *device = config_text(config, &config->watchdog, WATCHDOG_DEVICE, NULL);
-    if (config_text(config, &config->agent, AGENT_STORE, NULL)) {
-        logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
-                      "store is not implemented yet: totals are in memory and start again at 0");
-    }
     if (device && strcmp(device, "none") != 0) {
         logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
                       "watchdog is not implemented yet: %s is not fed", device);

@@ -3,7 +3,12 @@
 #define PICKET_DAEMON_H
 
 #include "config.h"
+#include "store_tail.h"
 #include "supervisor.h"
+
+/* The region a daemon makes use of: the end of the store's log outlives a crash there. Only the
+ * pages that are written to cost memory. */
+#define DAEMON_REGION_BYTES sizeof(struct tail)
 
 enum daemon_end {
     DAEMON_STOPPED, /* SIGTERM or SIGINT: pushed a last time and ended in order */

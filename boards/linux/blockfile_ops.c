@@ -61,15 +61,6 @@ static bool is_volatile(struct blockfile_files *files)
     return memory_fs_holds(files->current.fd, (char *)files->scratch, sizeof files->scratch);
 }
 
-static void run_open(struct blockfile_files *files, struct blockfile_end *end)
-{
-    blockfile_let_go(files);
-    if (claim_current(files, end)) {
-        end->reply.block_count = files->current.block_count;
-        end->reply.is_volatile = is_volatile(files);
-    }
-}
-
 static bool sync_folder(const char *folder, struct blockfile_end *end)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -82,6 +73,30 @@ static bool sync_folder(const char *folder, struct blockfile_end *end)
         close(fd);
     }
     return synced;
+}
+
+/* A process that died between a write, or the rename, and its sync has left them in the system's
+ * memory alone; whoever reads them now would take them for durable. */
+static bool make_durable(const struct blockfile_files *files, struct blockfile_end *end)
+{
+    if (fdatasync(files->current.fd) != 0) {
+        return blockfile_fail(end, "fdatasync");
+    }
+    return sync_folder(files->folder, end);
+}
+
+static void run_open(struct blockfile_files *files, struct blockfile_end *end)
+{
+    blockfile_let_go(files);
+    if (!claim_current(files, end)) {
+        return;
+    }
+    if (!make_durable(files, end)) {
+        let_go(&files->current);
+        return;
+    }
+    end->reply.block_count = files->current.block_count;
+    end->reply.is_volatile = is_volatile(files);
 }
 
 /* Only the last folder is made: a missing one above it is a mistake in the path. */

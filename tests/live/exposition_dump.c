@@ -38,10 +38,11 @@ static void dump(const char *folder, const char *name)
 {
     struct agent_numbers numbers = fixture_numbers();
     struct metrics_view view = {.config = &config,
-                                .slis = agent.slis,
+                                .slis = agent.store.ledger.totals.slis,
                                 .last = agent.last,
                                 .seen = agent.seen,
                                 .agent = &numbers,
+                                .epoch = 0xfeedface,
                                 .only_probe = -1};
     struct expo_text text_encoder;
     struct expo_proto proto_encoder;
@@ -66,8 +67,11 @@ static void set_up_agent(void)
     agent.config = &config;
     agent.ports.clock = (struct clock){.wall = fake_wall};
     agent.push.last_duration_us = -1;
+    agent.store.state = STORE_MEMORY;
+    agent.store.trouble = STORE_OFF;
+    agent.store.ledger.epoch = 0xfeedface;
     for (unsigned i = 0; i < config.target_count; i++) {
-        sli_init(&agent.slis[i], config_target_probe(&config, i));
+        sli_init(&agent.store.ledger.totals.slis[i], config_target_probe(&config, i));
     }
 }
 
@@ -80,8 +84,8 @@ static void set_up_normal(void)
     fixture_exception(&agent.last[1], 1);
     for (unsigned i = 0; i < 1000; i++) {
         agent.last[0].duration_us = (usec_t)i * i * 15;
-        fixture_count(&agent.slis[0], &agent.last[0]);
-        fixture_count(&agent.slis[1], &agent.last[1]);
+        fixture_count(&agent.store.ledger.totals.slis[0], &agent.last[0]);
+        fixture_count(&agent.store.ledger.totals.slis[1], &agent.last[1]);
     }
     agent.seen[0] = agent.seen[1] = true;
 }
@@ -128,7 +132,7 @@ static void dump_worst(const char *folder, const char *name, int byte)
     set_up_agent();
     for (unsigned i = 0; i < 3; i++) {
         fixture_worst_result(&agent.last[i], (uint16_t)i, byte);
-        fixture_worst_sli(&agent.slis[i], probe);
+        fixture_worst_sli(&agent.store.ledger.totals.slis[i], probe);
         agent.seen[i] = true;
     }
     dump(folder, name);

@@ -1,6 +1,6 @@
-/* A world for the agent under test: prober, upstream, clock and logger over virtual time. It keeps
- * its own account of what ran and what was sent, made without the agent's help, and it fails the
- * test at once when the agent breaks a port's contract. Include after cmocka.h. */
+/* A world for the agent under test: prober, upstream, device, clock and logger over virtual time.
+ * It keeps its own account of what ran and what was sent, made without the agent's help, and it
+ * fails the test at once when the agent breaks a port's contract. Include after cmocka.h. */
 #ifndef PICKET_AGENT_WORLD_H
 #define PICKET_AGENT_WORLD_H
 
@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "agent.h"
+#include "fake_device.h"
 #include "prng.h"
 #include "proto_reader.h"
+#include "store_plan.h"
 
 enum { WORLD_TARGETS = 24, WORLD_LINES = 64, WORLD_BODY_BYTES = 1 << 18 };
 
@@ -26,6 +28,10 @@ struct world {
     struct prng prng;
     struct config config;
     struct agent agent;
+    struct tail tail;
+    struct fake_device device;
+    bool has_device;
+    uint64_t boot, lives;
     uint8_t body[WORLD_BODY_BYTES];
 
     /* Prober. What the next run of a target yields is asked from `plan`. */
@@ -35,6 +41,7 @@ struct world {
     bool refuses;
     uint64_t started[WORLD_TARGETS], cancelled;
     uint64_t ended[WORLD_TARGETS][OUTCOME_COUNT];
+    usec_t duration_us[WORLD_TARGETS]; /* of the run that ended last; 0: none yet */
 
     /* Upstream. */
     bool sending, transport_broken;
@@ -43,9 +50,12 @@ struct world {
     struct upstream_reply reply_on_way;  /* … and to the one in flight */
     usec_t away_from_us, away_until_us;  /* unreachable in between */
     uint64_t submitted, accepted, decoded;
+    usec_t submitted_us;               /* when the last body was */
     unsigned decode_every;             /* 0: never */
     uint64_t last_good[WORLD_TARGETS]; /* successes in the last accepted body */
     bool last_body_was_whole;          /* it told what was measured at its submission */
+    void (*look)(struct world *world); /* NULL, or looks at each body that is decoded instead */
+    uint64_t replies[UPSTREAM_CLASS_COUNT]; /* the agent was told of */
 
     /* Logger. */
     unsigned line_count, warnings, errors;
@@ -85,6 +95,7 @@ static inline bool world_collect(void *context, struct result *result)
             run->active = false;
             world->in_flight--;
             world->ended[i][run->result.outcome]++;
+            world->duration_us[i] = run->result.duration_us;
             *result = run->result;
             return true;
         }
@@ -143,7 +154,7 @@ static inline void world_check_totals(const struct world *world)
         assert_int_equal(world_sample("picket_probe_duration_seconds_count", instance, ""),
                          world->ended[i][OUTCOME_SUCCESS]);
         assert_int_equal(world_sample("picket_probe_missed_total", instance, ""),
-                         world->agent.slis[i].missed);
+                         agent_sli(&world->agent, i)->missed);
     }
 }
 
@@ -152,17 +163,24 @@ static inline bool world_submit(void *context, const void *body, size_t size, us
 {
     struct world *world = context;
     assert_false(world->sending);
-    assert_int_equal(deadline_us, usec_min(now_us + world->agent.push.timeout_us,
-                                           world->agent.stop_deadline_us));
+    assert_int_equal(
+        deadline_us,
+        usec_min(now_us + world->agent.push.timeout_us,
+                 world->agent.state == AGENT_RUNNING ? USEC_NEVER : world->agent.push_until_us));
     assert_true(size <= WORLD_BODY_BYTES && body == world->body);
     if (world->transport_broken) {
         return false;
     }
     world->submitted++;
+    world->submitted_us = now_us;
     world->last_body_was_whole = false;
     if (world->decode_every > 0 && world->submitted % world->decode_every == 0) {
         world_decode(body, size);
-        world_check_totals(world);
+        if (world->look != NULL) {
+            world->look(world);
+        } else {
+            world_check_totals(world);
+        }
         world->decoded++;
         world->last_body_was_whole = true;
     }
@@ -188,6 +206,7 @@ static inline bool world_reply(void *context, struct upstream_reply *reply)
     *reply = world->reply_on_way;
     reply->duration_us = world->reply_takes_us;
     world->accepted += reply->class == UPSTREAM_ACCEPTED;
+    world->replies[reply->class]++;
     return true;
 }
 
@@ -235,8 +254,6 @@ static const struct probe_kind world_kind = {
     .phases_help = "Duration of a fake request by phase",
 };
 
-/* A new world at `now` whose agent has read `text`; runs succeed after 10 ms, pushes are accepted
- * after 20 ms. The agent's memory is dirty before it begins. */
 static inline void world_plan_success(struct world *world, unsigned target, struct world_run *run)
 {
     (void)target;
@@ -245,37 +262,83 @@ static inline void world_plan_success(struct world *world, unsigned target, stru
     result_succeed(&run->result);
 }
 
-static inline void world_begin(struct world *world, const char *text, usec_t now_us, uint64_t seed)
+static inline void world_load(struct world *world, const char *text)
 {
     static const struct probe_kind *const kinds[] = {&world_kind};
     static struct config_loader loader;
     struct config_errors errors = {.report = world_config_error};
-    memset(world, 0, sizeof *world);
-    world->now_us = now_us;
-    world->prng.state = seed;
-    world->plan = world_plan_success;
-    world->reply_takes_us = 20 * USEC_PER_MSEC;
-    world->reply = (struct upstream_reply){.class = UPSTREAM_ACCEPTED, .http_status = 200};
     config_begin(&loader, &world->config, kinds, 1, &errors);
     config_add_text(&loader, "test.ini", text, strlen(text));
     assert_true(config_finish(&loader));
     assert_true(world->config.target_count <= WORLD_TARGETS);
     world->concurrency =
         (unsigned)config_number(&world->config, &world->config.agent, AGENT_CONCURRENCY);
+}
+
+/* The agent begins, in memory that is dirty. */
+static inline void world_start_agent(struct world *world)
+{
+    struct store_plan plan;
+    store_plan_make(&world->config, &plan);
     struct agent_ports ports = {
         .clock = {world, world_monotonic, world_wall},
         .prober = {world, world_start, world_collect, world_cancel_all},
         .upstream = {world, world_submit, world_reply},
         .logger = {world, world_log},
+        .store = {.device = fake_device_port(&world->device),
+                  .block_count = world->has_device ? plan.block_count : 0,
+                  .commit_us = config_number(&world->config, &world->config.agent, AGENT_COMMIT),
+                  .boot = world->boot,
+                  .entropy = prng_next(&world->prng),
+                  .tail = &world->tail},
     };
+    world->lives++;
     memset(&world->agent, 0xa5, sizeof world->agent);
-    agent_init(&world->agent, &world->config, &ports, world->body, sizeof world->body, now_us);
+    agent_init(&world->agent, &world->config, &ports, world->body, sizeof world->body,
+               world->now_us);
+}
+
+/* A new world at `now` whose agent has read `text`; runs succeed after 10 ms, pushes are accepted
+ * after 20 ms. There is a device when `text` sets `store`; it answers at once. */
+static inline void world_begin(struct world *world, const char *text, usec_t now_us, uint64_t seed)
+{
+    memset(world, 0, sizeof *world);
+    world->now_us = now_us;
+    world->prng.state = seed;
+    world->plan = world_plan_success;
+    world->reply_takes_us = 20 * USEC_PER_MSEC;
+    world->reply = (struct upstream_reply){.class = UPSTREAM_ACCEPTED, .http_status = 200};
+    world->boot = 1;
+    world->device.now_us = &world->now_us;
+    world_load(world, text);
+    world->has_device =
+        config_text(&world->config, &world->config.agent, AGENT_STORE, NULL) != NULL;
+    world_start_agent(world);
+}
+
+/* kill -9, and a parent that starts it again: what it had in flight is gone, the tail is not. */
+static inline void world_kill(struct world *world)
+{
+    world_cancel_all(world);
+    world->sending = false;
+    fake_device_abandon(&world->device);
+    world_start_agent(world);
+}
+
+/* The power is cut, and comes back at once. */
+static inline void world_cut(struct world *world)
+{
+    memset(&world->tail, 0x5a, sizeof world->tail);
+    world->boot++;
+    fake_device_cut(&world->device);
+    world_kill(world);
 }
 
 /* The earliest moment at which something outside the agent happens. */
 static inline usec_t world_next_event(const struct world *world)
 {
     usec_t next_us = world->sending ? world->reply_due_us : USEC_NEVER;
+    next_us = usec_min(next_us, fake_device_wake(&world->device));
     for (unsigned i = 0; i < world->config.target_count; i++) {
         if (world->runs[i].active) {
             next_us = usec_min(next_us, world->runs[i].ends_us);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "metrics.h"
+#include "upstream.h"
 
 static inline bool fixture_value_name(const struct config *config,
                                       const struct config_section *section, unsigned index,
@@ -182,13 +183,27 @@ static inline struct agent_numbers fixture_numbers(void)
                                   .last_cycle_timestamp_seconds = 1790000123.5,
                                   .clock_trusted = true,
                                   .loop_lag_us = 1500,
-                                  .push_attempts = {7, 0, 2},
+                                  .counters = {[LEDGER_PUSH_FIRST + UPSTREAM_ACCEPTED] = 7,
+                                               [LEDGER_PUSH_FIRST + UPSTREAM_BUSY] = 2,
+                                               [LEDGER_STORE_ERROR_FIRST + BLOCK_IO] = 4,
+                                               [LEDGER_STORE_HUNG] = 1},
                                   .push_last_success_timestamp_seconds = 1790000100,
                                   .push_duration_us = 35000,
                                   .push_body_bytes = 4242,
                                   .push_failures_in_row = 1,
                                   .targets = 2,
-                                  .runs_in_flight = 1};
+                                  .runs_in_flight = 1,
+                                  .store = {.configured = true,
+                                            .durable = true,
+                                            .trouble = STORE_FINE,
+                                            .dropped_wrap = 9,
+                                            .size_bytes = 1 << 20,
+                                            .written_bytes = 40960,
+                                            .results = 1234,
+                                            .used_ratio = 0.625,
+                                            .uncommitted_us = 1500000,
+                                            .commit_duration_us = 3100,
+                                            .last_commit_timestamp_seconds = 1790000090}};
 }
 
 /* The longest of everything: each text `byte` as often as it fits, each number the longest. */

@@ -59,9 +59,14 @@ static void plan_hang(struct world *at, unsigned target, struct world_run *run)
     run->ends_us = USEC_NEVER;
 }
 
+static uint64_t attempts(enum upstream_class class)
+{
+    return store_ledger(&world.agent.store)->totals.counters[LEDGER_PUSH_FIRST + (unsigned)class];
+}
+
 static uint64_t results_of(unsigned target)
 {
-    const uint64_t *results = world.agent.slis[target].results;
+    const uint64_t *results = agent_sli(&world.agent, target)->results;
     return results[OUTCOME_SUCCESS] + results[OUTCOME_FAILURE] + results[OUTCOME_UNKNOWN];
 }
 
@@ -70,16 +75,17 @@ static void check_every_start(usec_t from_us)
 {
     for (unsigned i = 0; i < world.config.target_count; i++) {
         if (!config_target_probe(&world.config, i)->enabled) {
-            assert_int_equal(results_of(i) + world.agent.slis[i].missed + world.started[i], 0);
+            assert_int_equal(results_of(i) + agent_sli(&world.agent, i)->missed + world.started[i],
+                             0);
             continue;
         }
         const struct schedule_entry *entry = &world.agent.schedule.entries[i];
         uint64_t waiting = entry->due_us <= world.now_us;
-        assert_int_equal(results_of(i) + world.runs[i].active + world.agent.slis[i].missed +
+        assert_int_equal(results_of(i) + world.runs[i].active + agent_sli(&world.agent, i)->missed +
                              waiting,
                          world_points(&world, i, from_us, world.now_us));
         for (unsigned outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
-            assert_int_equal(world.agent.slis[i].results[outcome], world.ended[i][outcome]);
+            assert_int_equal(agent_sli(&world.agent, i)->results[outcome], world.ended[i][outcome]);
         }
     }
 }
@@ -103,7 +109,7 @@ static void agent_runs_or_counts_every_start_over_a_month(void **state)
             check_every_start(from_us);
         }
         for (unsigned i = 0; i < world.config.target_count; i++) {
-            missed += world.agent.slis[i].missed;
+            missed += agent_sli(&world.agent, i)->missed;
         }
         assert_true(missed > 1000); /* the month had stalls and refusals, or nothing was shown */
         assert_int_equal(world.in_flight_max, 3);
@@ -127,7 +133,7 @@ static void agent_shares_the_slots_among_all_targets(void **state)
     (void)world_run_until(&world, BOOT_US + USEC_PER_HOUR, 0);
     for (unsigned i = 0; i < 20; i++) {
         assert_in_range(world.started[i], 359, 361);
-        assert_int_equal(world.agent.slis[i].missed, 0);
+        assert_int_equal(agent_sli(&world.agent, i)->missed, 0);
     }
     /* Two slots that come free every 5 s: a fifth of the starts fits, for each of them. */
     world_begin(&world, buffer_text(&out), BOOT_US, 1);
@@ -141,7 +147,7 @@ static void agent_shares_the_slots_among_all_targets(void **state)
     assert_int_equal(world.in_flight_max, 2);
     for (unsigned i = 0; i < 20; i++) {
         assert_in_range(world.started[i], 60, 80);
-        assert_true(world.agent.slis[i].missed > 200);
+        assert_true(agent_sli(&world.agent, i)->missed > 200);
     }
 }
 
@@ -177,9 +183,7 @@ static void agent_totals_are_exact_after_a_day_without_upstream(void **state)
     assert_true(world_sample("picket_probe_results_total", "a0", "success") > 1000);
     assert_int_equal(world.agent.push.failures_in_row, 0);
     assert_int_equal(world.agent.push_failing_since_us, 0);
-    const struct push *push = &world.agent.push;
-    assert_int_equal(push->attempts[UPSTREAM_ACCEPTED] + push->attempts[UPSTREAM_UNREACHABLE],
-                     world.submitted);
+    assert_int_equal(attempts(UPSTREAM_ACCEPTED) + attempts(UPSTREAM_UNREACHABLE), world.submitted);
 }
 
 static unsigned lines_with(const char *part)
@@ -237,7 +241,7 @@ static void agent_never_sends_a_body_that_was_cut(void **state)
     (void)world_run_until(&world, BOOT_US + USEC_PER_HOUR, 0);
     assert_int_equal(world.submitted, 0);
     assert_true(world.errors > 5);
-    assert_int_equal(world.agent.push.attempts[UPSTREAM_REJECTED], world.errors);
+    assert_int_equal(attempts(UPSTREAM_REJECTED), world.errors);
     assert_int_equal(lines_with("push: failed (rejected): the body does not fit its buffer"), 1);
 }
 
@@ -323,7 +327,7 @@ static void agent_stop_pushes_the_last_totals_and_ends_in_time(void **state)
         if (rows[i].submissions > 0) {
             assert_true(world.last_body_was_whole);
             assert_int_equal(world_sample("picket_probe_missed_total", "a0", ""),
-                             world.agent.slis[0].missed);
+                             agent_sli(&world.agent, 0)->missed);
         }
         assert_int_equal(world.cancelled > 0, rows[i].hang);
         assert_true(agent_step(&world.agent, world.now_us) == USEC_NEVER);
@@ -343,7 +347,7 @@ static void agent_stop_counts_what_it_cuts_off_as_missed(void **state)
     for (unsigned i = 0; i < world.config.target_count; i++) {
         if (config_target_probe(&world.config, i)->enabled) {
             assert_int_equal(results_of(i), 0);
-            assert_int_equal(world.agent.slis[i].missed,
+            assert_int_equal(agent_sli(&world.agent, i)->missed,
                              world_points(&world, i, BOOT_US, world.agent.drain_until_us));
         }
     }
@@ -382,7 +386,7 @@ static void agent_stop_after_a_long_sleep_leaves_runs_their_time(void **state)
     (void)world_run_until(&world, world.now_us + USEC_PER_MINUTE, 0);
     assert_true(agent_stopped(&world.agent));
     assert_int_equal(world.cancelled, 0);
-    assert_int_equal(world.agent.push.attempts[UPSTREAM_ACCEPTED], world.submitted);
+    assert_int_equal(attempts(UPSTREAM_ACCEPTED), world.submitted);
 }
 
 static void agent_stop_may_be_brought_forward(void **state)
@@ -426,7 +430,7 @@ static void agent_holds_back_what_depends_on_a_failing_probe(void **state)
     world_begin(&world, chain_text, BOOT_US, 5);
     world.plan = plan_broken;
     (void)world_run_until(&world, BOOT_US + 2 * USEC_PER_MINUTE, 0);
-    assert_int_equal(world.agent.slis[SHOP].results[OUTCOME_SUCCESS], 6);
+    assert_int_equal(agent_sli(&world.agent, SHOP)->results[OUTCOME_SUCCESS], 6);
 
     broken[W1] = true; /* one of two targets is enough */
     (void)world_run_until(&world, world.now_us + 61 * USEC_PER_SEC, 0);
@@ -439,7 +443,7 @@ static void agent_holds_back_what_depends_on_a_failing_probe(void **state)
     (void)world_run_until(&world, world.now_us + USEC_PER_HOUR, 0);
     assert_int_equal(world.started[HUB], hub_runs);
     assert_int_equal(results_of(HUB), hub_results + 180);
-    assert_int_equal(world.agent.slis[HUB].missed, 0);
+    assert_int_equal(agent_sli(&world.agent, HUB)->missed, 0);
 
     broken[W1] = false;
     (void)world_run_until(&world, world.now_us + 61 * USEC_PER_SEC, 0);
@@ -456,7 +460,7 @@ static void agent_runs_a_child_whose_parent_told_nothing_yet(void **state)
                 "[fake hub]\nurl = h\ninterval = 20s\ndepends_on = wan\n",
                 BOOT_US, 5);
     (void)world_run_until(&world, BOOT_US + 2 * USEC_PER_MINUTE, 0);
-    assert_int_equal(world.agent.slis[1].results[OUTCOME_SUCCESS], 6);
+    assert_int_equal(agent_sli(&world.agent, 1)->results[OUTCOME_SUCCESS], 6);
 }
 
 /* A held back child needs no slot, so it is not missed when all slots are taken. */
@@ -473,9 +477,10 @@ static void agent_answers_for_held_back_targets_without_a_slot(void **state)
     (void)world_run_until(&world, BOOT_US + 20 * USEC_PER_SEC, 0);
     world.plan = plan_hang;
     (void)world_run_until(&world, world.now_us + USEC_PER_MINUTE, 0);
-    assert_true(world.agent.slis[W0].missed >= 4 && world.agent.slis[W1].missed >= 4);
-    assert_int_equal(world.agent.slis[HUB].missed, 0);
-    assert_true(world.agent.slis[HUB].results[OUTCOME_UNKNOWN] > 60);
+    assert_true(agent_sli(&world.agent, W0)->missed >= 4 &&
+                agent_sli(&world.agent, W1)->missed >= 4);
+    assert_int_equal(agent_sli(&world.agent, HUB)->missed, 0);
+    assert_true(agent_sli(&world.agent, HUB)->results[OUTCOME_UNKNOWN] > 60);
 }
 
 static void agent_tells_a_change_of_outcome_once(void **state)
@@ -539,7 +544,7 @@ static void agent_tells_no_wall_time_it_does_not_trust(void **state)
                      1790000000 + world.agent.push.last_success_us / USEC_PER_SEC);
     assert_int_equal(numbers.targets, 7);
     assert_true(numbers.push_body_bytes > 1000);
-    assert_int_equal(numbers.push_attempts[UPSTREAM_ACCEPTED], world.accepted);
+    assert_int_equal(numbers.counters[LEDGER_PUSH_FIRST + UPSTREAM_ACCEPTED], world.accepted);
 }
 
 static void agent_loop_lag_is_the_greatest_since_the_last_body(void **state)

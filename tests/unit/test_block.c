@@ -456,8 +456,8 @@ static void block_places_follow_one_another(void **state)
 static void block_errors_have_names(void **state)
 {
     (void)state;
-    static const char *const names[] = {"ok",        "missing", "no space", "io",
-                                        "read-only", "denied",  "in use"};
+    static const char *const names[] = {"ok",        "missing", "no_space", "io",
+                                        "read_only", "denied",  "in_use"};
     assert_int_equal(ARRAY_LEN(names), BLOCK_ERROR_COUNT);
     for (unsigned i = 0; i < BLOCK_ERROR_COUNT; i++) {
         assert_string_equal(block_error_name((enum block_error)i), names[i]);

@@ -37,20 +37,32 @@ static void fill_worst(int byte)
 {
     static char version[METRICS_VERSION_BYTES + 100];
     fixture_fill(version, sizeof version, byte);
-    numbers = (struct agent_numbers){
-        .version = version,
-        .commit = version,
-        .start_timestamp_seconds = -DBL_MIN,
-        .last_cycle_timestamp_seconds = -DBL_MIN,
-        .clock_trusted = true,
-        .loop_lag_us = INT64_MAX - 513,
-        .push_attempts = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
-        .push_last_success_timestamp_seconds = -DBL_MIN,
-        .push_duration_us = INT64_MAX,
-        .push_body_bytes = UINT64_MAX,
-        .push_failures_in_row = UINT32_MAX,
-        .targets = UINT32_MAX,
-        .runs_in_flight = UINT32_MAX};
+    numbers = (struct agent_numbers){.version = version,
+                                     .commit = version,
+                                     .start_timestamp_seconds = -DBL_MIN,
+                                     .last_cycle_timestamp_seconds = -DBL_MIN,
+                                     .clock_trusted = true,
+                                     .loop_lag_us = INT64_MAX - 513,
+                                     .push_last_success_timestamp_seconds = -DBL_MIN,
+                                     .push_duration_us = INT64_MAX,
+                                     .push_body_bytes = UINT64_MAX,
+                                     .push_failures_in_row = UINT32_MAX,
+                                     .targets = UINT32_MAX,
+                                     .runs_in_flight = UINT32_MAX,
+                                     .store = {.configured = true,
+                                               .dropped_wrap = UINT64_MAX,
+                                               .dropped_memory = UINT64_MAX,
+                                               .dropped_damaged = UINT64_MAX,
+                                               .size_bytes = UINT64_MAX,
+                                               .written_bytes = UINT64_MAX,
+                                               .results = UINT64_MAX,
+                                               .used_ratio = -DBL_MIN,
+                                               .uncommitted_us = INT64_MAX,
+                                               .commit_duration_us = INT64_MAX,
+                                               .last_commit_timestamp_seconds = DBL_MAX}};
+    for (unsigned i = 0; i < LEDGER_COUNTERS; i++) {
+        numbers.counters[i] = UINT64_MAX;
+    }
     for (unsigned i = 0; i < config.target_count; i++) {
         fixture_worst_sli(&slis[i], config_target_probe(&config, i));
         fixture_worst_result(&last[i], (uint16_t)i, byte);

@@ -43,16 +43,43 @@ static void set_up_agent(void)
     agent.started_us = now_us - 11520 * USEC_PER_SEC;
     agent.push.state = PUSH_OFF;
     agent.push.last_duration_us = -1;
+    agent.store.state = STORE_MEMORY;
+    agent.store.trouble = STORE_OFF;
+    agent.store.ledger.epoch = 0x123456780badcafe;
+    agent.store.numbers.commit_duration_us = -1;
+    agent.store.numbers.uncommitted_since_us = USEC_NEVER;
+    agent.store.retry_us = USEC_NEVER;
     for (unsigned i = 0; i < config.target_count; i++) {
-        sli_init(&agent.slis[i], config_target_probe(&config, i));
+        sli_init(&agent.store.ledger.totals.slis[i], config_target_probe(&config, i));
     }
 }
 
 static void count(unsigned target, const struct result *result, unsigned times)
 {
     for (unsigned i = 0; i < times; i++) {
-        fixture_count(&agent.slis[target], result);
+        fixture_count(&agent.store.ledger.totals.slis[target], result);
     }
+}
+
+/* 1 MiB on a device, two results not on it yet. */
+static void set_up_store(void)
+{
+    struct store *store = &agent.store;
+    agent.ports.store.block_count = 256;
+    store->state = STORE_DURABLE;
+    store->trouble = STORE_FINE;
+    store->ledger.totals.results = 1247;
+    store->published.results = 1245;
+    store->numbers = (struct store_numbers){.dropped_wrap = 7,
+                                            .dropped_memory = 8,
+                                            .dropped_damaged = 9,
+                                            .blocks_written = 10,
+                                            .log_results = 1240,
+                                            .slots = 240,
+                                            .slots_live = 150,
+                                            .committed_us = now_us - 12 * USEC_PER_SEC,
+                                            .commit_duration_us = 3100,
+                                            .uncommitted_since_us = now_us - 1500000};
 }
 
 /* The portal is well and once was not, the boiler is failing, a third waits, a fourth is off. */
@@ -78,12 +105,13 @@ static void set_up_site(void)
     (void)snprintf(portal->last_failure_note, CAP_NOTE_BYTES, "no answer");
     fixture_exception(&agent.last[1], 1);
     count(1, &agent.last[1], 7);
-    agent.slis[1].missed = 3;
+    agent.store.ledger.totals.slis[1].missed = 3;
     agent.states[1].changed_us = now_us - 59 * USEC_PER_SEC;
     agent.seen[0] = agent.seen[1] = true;
+    set_up_store();
     agent.push.state = PUSH_IDLE;
     agent.push.due_us = now_us + 48 * USEC_PER_SEC;
-    agent.push.attempts[UPSTREAM_ACCEPTED] = 5;
+    agent.store.ledger.totals.counters[LEDGER_PUSH_FIRST + UPSTREAM_ACCEPTED] = 5;
     agent.push.last_success_us = now_us - 12 * USEC_PER_SEC;
     agent.push.last_duration_us = 35000;
     agent.push.last_reply = (struct upstream_reply){.class = UPSTREAM_ACCEPTED, .http_status = 200};
@@ -97,6 +125,8 @@ static void status_page_of_a_site_is_exactly_this(void **state)
     (void)snprintf(expected, sizeof expected,
                    "site     branch-0042, picket %s (%s), up 3h12m, clock trusted\n"
                    "push     accepted 12s ago (HTTP 200, 35.0 ms), next in 48s\n"
+                   "store    durable, 1.0 MiB, 62%% used, 1240 results and 2 not yet written, last "
+                   "commit 12s ago (3.1 ms), epoch 0badcafe\n"
                    "targets  4: 1 ok, 1 FAIL, 1 waiting, 1 off\n"
                    "\n"
                    "PROBE   KIND  INSTANCE                  STATE    SINCE  LAST(ms)  SUCCESS%%  "
@@ -173,8 +203,81 @@ static void status_tells_how_pushing_goes(void **state)
         agent.push = rows[i].push;
         const char *text = strchr(render(STATUS_TEXT), '\n') + 1;
         assert_memory_equal(text, rows[i].text, strlen(rows[i].text));
-        assert_memory_equal(text + strlen(rows[i].text), "targets", 7);
+        assert_memory_equal(text + strlen(rows[i].text), "store", 5);
     }
+}
+
+/* An operator must see at a glance whether what is measured would survive a power cut. */
+static void status_tells_how_the_store_is(void **state)
+{
+    static const struct {
+        const char *name;
+        enum store_state state;
+        enum store_trouble trouble;
+        bool configured, is_volatile;
+        usec_t committed_us, retry_us;
+        const char *note, *text;
+        bool failing;
+    } rows[] = {
+        {"opening", STORE_OPENING, STORE_FINE, true, false, 0, USEC_NEVER, "",
+         "store    opening, nothing is measured before its totals are known\n", false},
+        {"none", STORE_MEMORY, STORE_OFF, false, false, 0, USEC_NEVER, "",
+         "store    none, totals are in memory, epoch 0badcafe\n", false},
+        {"new", STORE_DURABLE, STORE_FINE, true, false, 0, USEC_NEVER, "",
+         "store    durable, 64 KiB, 0% used, 0 results, no commit yet, epoch 0badcafe\n", false},
+        {"in memory of the system", STORE_DURABLE, STORE_FINE, true, true, 11000 * USEC_PER_SEC,
+         USEC_NEVER, "",
+         "store    VOLATILE (its file system is in memory), 64 KiB, 0% used, 0 results, last "
+         "commit "
+         "16m40s ago (3.1 ms), epoch 0badcafe\n",
+         false},
+        {"full", STORE_MEMORY, STORE_NO_SPACE, true, false, 11000 * USEC_PER_SEC,
+         12040 * USEC_PER_SEC, "pwrite: No space left on device\x1b",
+         "store    MEMORY: no_space, tried again in 40s, last commit 16m40s ago (3.1 ms), epoch "
+         "0badcafe\n"
+         "         pwrite: No space left on device?\n",
+         true},
+        {"hung from the start", STORE_MEMORY, STORE_HUNG, true, false, 0, USEC_NEVER, "",
+         "store    MEMORY: hung, not tried again by itself, no commit yet, epoch 0badcafe\n", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fixture_site(&config);
+        set_up_agent();
+        struct store *store = &agent.store;
+        agent.ports.store.block_count = rows[i].configured ? 16 : 0;
+        store->state = rows[i].state;
+        store->trouble = rows[i].trouble;
+        store->retry_us = rows[i].retry_us;
+        store->numbers.slots = 10;
+        store->numbers.is_volatile = rows[i].is_volatile;
+        store->numbers.committed_us = rows[i].committed_us;
+        store->numbers.commit_duration_us = rows[i].committed_us > 0 ? 3100 : -1;
+        (void)snprintf(store->numbers.note, sizeof store->numbers.note, "%s", rows[i].note);
+        print_message("%s\n", rows[i].name);
+        const char *text = strstr(render(STATUS_TEXT), "store ");
+        assert_memory_equal(text, rows[i].text, strlen(rows[i].text));
+        assert_memory_equal(text + strlen(rows[i].text), "targets", 7);
+        assert_int_equal(status_failing(&agent), rows[i].failing);
+        const char *json = render(STATUS_JSON);
+        assert_int_equal(strstr(json, "\"stopping\":false") != NULL, true);
+        assert_int_equal(strstr(json, "\"trouble\":null") == NULL, rows[i].failing);
+        assert_int_equal(strstr(json, "\"epoch\":null") != NULL, rows[i].state == STORE_OPENING);
+    }
+}
+
+/* What the ledger holds before it is opened is not this site's. */
+static void status_tells_no_totals_while_the_store_is_opening(void **state)
+{
+    (void)state;
+    set_up_site();
+    agent.state = AGENT_OPENING;
+    agent.store.state = STORE_OPENING;
+    const char *text = render(STATUS_JSON);
+    assert_null(strstr(text, "\"success\":1234"));
+    assert_null(strstr(text, "\"accepted\":5"));
+    assert_non_null(strstr(text, "\"good\":0,\"bad\":0,"));
+    assert_null(strstr(render(STATUS_TEXT), "1234"));
 }
 
 static void status_says_when_the_clock_is_not_trusted_and_when_it_stops(void **state)
@@ -203,9 +306,9 @@ static void status_rounds_rates_down(void **state)
         fixture_probe(&config, &fixture_web, "p");
         fixture_target(&config, "i");
         set_up_agent();
-        agent.slis[0].results[OUTCOME_SUCCESS] = rows[i].good;
-        agent.slis[0].results[OUTCOME_FAILURE] = rows[i].bad;
-        const char *line = strstr(render(STATUS_TEXT), "\np ");
+        agent.store.ledger.totals.slis[0].results[OUTCOME_SUCCESS] = rows[i].good;
+        agent.store.ledger.totals.slis[0].results[OUTCOME_FAILURE] = rows[i].bad;
+        const char *line = strstr(render(STATUS_TEXT), "MISSED  REASON\np ");
         assert_non_null(line);
         assert_non_null(strstr(line, rows[i].text));
     }
@@ -304,6 +407,12 @@ static void status_json_of_a_site_is_exactly_this(void **state)
         "\"last_duration_seconds\":0.035,\"last_success_seconds_ago\":12,",
         "\"next_in_seconds\":48,\"failures_in_row\":0,\"attempts\":{\"accepted\":5,\"rejected\":0,",
         "\"busy\":0,\"redirected\":0,\"unreachable\":0,\"timeout\":0}},\n",
+        "\"store\":{\"state\":\"durable\",\"configured\":true,\"trouble\":null,\"note\":null,",
+        "\"epoch\":\"0badcafe\",\"volatile\":false,\"retry_in_seconds\":null,",
+        "\"size_bytes\":1048576,\"used_ratio\":0.625,\"results\":1240,\"uncommitted_results\":2,",
+        "\"uncommitted_seconds\":1.5,\"last_commit_seconds_ago\":12,",
+        "\"last_commit_duration_seconds\":0.0031,\"written_bytes\":40960,",
+        "\"dropped_results\":{\"wrap\":7,\"memory\":8,\"damaged\":9}},\n",
         "\"targets\":[\n",
         "{\"probe\":\"portal\",\"kind\":\"web\",\"instance\":\"https://portal.example.net/login\",",
         "\"enabled\":true,\"held_back\":false,\"outcome\":\"success\",\"reason\":null,\"phase\":"
@@ -376,6 +485,8 @@ int main(void)
         cmocka_unit_test(status_page_of_a_site_is_exactly_this),
         cmocka_unit_test(status_colour_adds_nothing_but_colour),
         cmocka_unit_test(status_tells_how_pushing_goes),
+        cmocka_unit_test(status_tells_how_the_store_is),
+        cmocka_unit_test(status_tells_no_totals_while_the_store_is_opening),
         cmocka_unit_test(status_says_when_the_clock_is_not_trusted_and_when_it_stops),
         cmocka_unit_test(status_rounds_rates_down),
         cmocka_unit_test(status_failing_is_true_for_a_failure_of_an_enabled_target),

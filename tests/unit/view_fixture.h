@@ -19,6 +19,7 @@ static inline struct metrics_view whole_view(void)
                                  .last = last,
                                  .seen = seen,
                                  .agent = &numbers,
+                                 .epoch = 0x123456780badcafe,
                                  .only_probe = -1};
 }
 
