@@ -11,7 +11,8 @@
 #include "utf8.h"
 #include "verbs.h"
 
-enum { LOOKS = 4, FRESH_SECONDS = 5, PAUSE_NS = 100000000 };
+/* The time of a file is that of a clock tick. */
+enum { LOOKS = 5, TICK_MS = 20, PAUSE_NS = 30000000 };
 
 const char *store_identity(uint64_t identity, char *out)
 {
@@ -53,11 +54,17 @@ void store_names(struct store_names *names, const struct ledger *ledger, int ind
               entry ? ledger_text(ledger, entry->instance) : "");
 }
 
-/* A file that was written a moment ago may have changed under our eyes. */
-static bool is_fresh(const struct store_image *image)
+static int64_t milliseconds(struct timespec time)
+{
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* Whether the file was written since then: it changed under our eyes. */
+static bool was_written(const struct store_image *image, struct timespec since)
 {
     struct stat status;
-    return fstat(image->descriptor, &status) == 0 && time(NULL) - status.st_mtime <= FRESH_SECONDS;
+    return fstat(image->descriptor, &status) == 0 &&
+           milliseconds(status.st_mtim) >= milliseconds(since) - TICK_MS;
 }
 
 static bool look(struct store_view *view)
@@ -85,13 +92,15 @@ bool store_view_load(struct store_view *view, const char *path)
         return false;
     }
     for (unsigned looks = 0; looks < LOOKS; looks++) {
+        struct timespec begun;
+        (void)clock_gettime(CLOCK_REALTIME, &begun);
         if (!look(view)) {
             fprintf(stderr, "%s store: %s: out of memory\n", verbs_program(), path);
             store_view_free(view);
             return false;
         }
         store_view_judge(view, &findings);
-        if (findings.count == 0 || !is_fresh(&view->image)) {
+        if (findings.count == 0 || !was_written(&view->image, begun)) {
             break;
         }
         (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
