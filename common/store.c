@@ -24,8 +24,8 @@ static const char *const trouble_names[STORE_TROUBLE_COUNT] = {
     [STORE_NO_SPACE] = "no_space",   [STORE_IO] = "io",
     [STORE_READ_ONLY] = "read_only", [STORE_DENIED] = "denied",
     [STORE_IN_USE] = "in_use",       [STORE_HUNG] = "hung",
-    [STORE_NEWER] = "newer",         [STORE_OTHER] = "other",
-    [STORE_TOO_SMALL] = "too_small",
+    [STORE_NEWER] = "newer",         [STORE_MAKING] = "making",
+    [STORE_OTHER] = "other",         [STORE_TOO_SMALL] = "too_small",
 };
 
 const char *store_state_name(enum store_state state)
@@ -292,6 +292,22 @@ static void take_reply(struct store *store, const struct block_reply *reply, use
     }
 }
 
+static usec_t hung_after(const struct store *store)
+{
+    usec_t making_us =
+        store->job == JOB_CREATE ? store->settings.block_count * STORE_MAKE_BLOCK_US : 0;
+    return STORE_HUNG_US + making_us;
+}
+
+/* The totals are known: measuring can begin while the file is still being made. */
+static void stop_waiting(struct store *store)
+{
+    if (!is_opened(store)) {
+        store->trouble = STORE_MAKING;
+        set_state(store, STORE_MEMORY);
+    }
+}
+
 /* False while there is nothing to do but wait. */
 static bool go_on(struct store *store, usec_t now_us)
 {
@@ -301,7 +317,10 @@ static bool go_on(struct store *store, usec_t now_us)
         take_reply(store, &reply, now_us);
         return true;
     }
-    if (store->job != JOB_LATE && now_us - store->submitted_us >= STORE_HUNG_US) {
+    if (store->job == JOB_CREATE && now_us - store->submitted_us >= STORE_MAKE_WAIT_US) {
+        stop_waiting(store);
+    }
+    if (store->job != JOB_LATE && now_us - store->submitted_us >= hung_after(store)) {
         store_degrade(store, STORE_HUNG, "an operation does not come to its end", now_us);
         count_error(store, LEDGER_STORE_HUNG);
     }
@@ -342,7 +361,8 @@ static usec_t wake(const struct store *store)
         return USEC_NEVER;
     }
     if (store->job != JOB_IDLE) {
-        return store->submitted_us + STORE_HUNG_US;
+        bool waits = store->job == JOB_CREATE && !is_opened(store);
+        return store->submitted_us + (waits ? STORE_MAKE_WAIT_US : hung_after(store));
     }
     return store->state == STORE_MEMORY ? store->retry_us : commit_due(store);
 }

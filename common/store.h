@@ -26,8 +26,12 @@
 
 /* Blocks the device is asked for at once when it is scanned. */
 #define STORE_SCAN_BLOCKS 16
-/* An operation that takes longer is given up, until it comes back by itself. */
-#define STORE_HUNG_US (30 * USEC_PER_SEC)
+/* An operation that takes longer is given up, until it comes back by itself. Making a file may take
+ * this much more for each block. */
+#define STORE_HUNG_US       (30 * USEC_PER_SEC)
+#define STORE_MAKE_BLOCK_US (250 * USEC_PER_MSEC)
+/* Nobody waits longer than this for a file that is being made. */
+#define STORE_MAKE_WAIT_US (2 * USEC_PER_SEC)
 
 enum store_state {
     STORE_OPENING, /* at start: nothing may be recorded yet */
@@ -46,6 +50,7 @@ enum store_trouble {
     STORE_IN_USE,
     STORE_HUNG,
     STORE_NEWER,     /* written by a newer format; never overwritten */
+    STORE_MAKING,    /* none yet: the file is being made, which takes its time on slow flash */
     STORE_OTHER,     /* appeared while the agent ran, and is not what it began with: starting the
                         agent again takes it up */
     STORE_TOO_SMALL, /* for the targets that are configured */
