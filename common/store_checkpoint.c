@@ -99,7 +99,7 @@ static void is_durable(struct store *store, usec_t now_us)
     unsigned area = area_to_write(store);
     store->scan.areas[area] = (struct scan_area){.generation = store->generation, .whole = true};
     store->area = area;
-    store->tail->durable_generation = store->generation;
+    tail_set_durable(store->tail, tail_durable(store->tail).ordinal, store->generation);
     store->covers = store->checkpoint_totals->ordinal;
     store->seals = 0;
     store->checkpoint_owed = false;

@@ -14,9 +14,15 @@
 /* Failed writes in a row, each to another place, until the device counts as failing. */
 #define BAD_IN_ROW 3
 
+void store_note_durable(struct store *store, uint64_t ordinal)
+{
+    struct tail_durable durable = tail_durable(store->tail);
+    tail_set_durable(store->tail, store_greater(durable.ordinal, ordinal), durable.generation);
+}
+
 bool store_is_dirty(const struct store *store)
 {
-    return store->ledger.totals.ordinal > store->tail->durable_ordinal;
+    return store->ledger.totals.ordinal > tail_durable(store->tail).ordinal;
 }
 
 uint32_t store_find_slot(const struct store *store, uint64_t seq)
@@ -215,8 +221,7 @@ static void block_is_durable(struct store *store)
     if (is_whole && data->seq >= store->first_seq) {
         store->first_seq = data->seq + 1;
     }
-    store->tail->durable_ordinal =
-        store_greater(store->tail->durable_ordinal, data->first_ordinal + data->records - 1);
+    store_note_durable(store, data->first_ordinal + data->records - 1);
     store->commit_seq = data->seq + 1;
     store->bad_in_row = 0;
 }
@@ -248,7 +253,7 @@ static void commit_is_done(struct store *store, usec_t now_us)
     struct store_numbers *numbers = &store->numbers;
     ledger_totals_copy(&store->published, &store->staged);
     store->published_safe = true;
-    store->tail->durable_ordinal = store->staged.ordinal;
+    store_note_durable(store, store->staged.ordinal);
     store->committing = false;
     numbers->committed_us = now_us;
     numbers->commit_duration_us = now_us - store->commit_begun_us;

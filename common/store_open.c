@@ -75,7 +75,7 @@ void store_open_settle(struct store *store, usec_t now_us)
     }
     ledger_totals_copy(&store->published, &store->ledger.totals);
     store->published_safe = true;
-    store->tail->durable_ordinal = store->ledger.totals.ordinal;
+    store_note_durable(store, store->ledger.totals.ordinal);
     store->numbers.uncommitted_since_us = USEC_NEVER;
     store->job = JOB_IDLE;
     store_became_durable(store);
@@ -152,11 +152,13 @@ static void begin_scan(struct store *store, const struct block_super *super, use
         store_degrade(store, STORE_OTHER, "", now_us);
         return;
     }
-    store->adopted = !store->has_ledger && ours && store_adopt_tail(store);
+    struct tail_durable durable = tail_durable(store->tail);
+    store->adopted = !store->has_ledger && ours && durable.generation != 0 &&
+                     store_adopt_tail(store) && store->ledger.totals.ordinal >= durable.ordinal;
     store_scan_begin(&store->scan, super);
     if (store->has_ledger || store->adopted) {
-        store->scan.last_ordinal = store->tail->durable_ordinal;
-        store->scan.last_generation = store->tail->durable_generation;
+        store->scan.last_ordinal = durable.ordinal;
+        store->scan.last_generation = durable.generation;
     }
     store->at = 1;
     store->single_until = 0;

@@ -148,8 +148,7 @@ static void replayed(struct store *store, usec_t now_us)
     }
     store_take_slots(store);
     store->numbers.dropped_damaged = store_damaged_results(store, store->ledger.totals.results);
-    store->tail->durable_ordinal = store->ledger.totals.ordinal;
-    store->tail->durable_generation = store->scan.greatest_generation;
+    tail_set_durable(store->tail, store->ledger.totals.ordinal, store->scan.greatest_generation);
     store_bind(store, store->scan.super.checkpoint_blocks);
     store_open_settle(store, now_us);
 }

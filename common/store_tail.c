@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "crc32c.h"
 
@@ -43,8 +44,7 @@ void tail_init(struct tail *tail, uint64_t store)
         tail->checkpoints[i].generation = 0;
     }
     tail->detached = 0;
-    tail->durable_ordinal = 0;
-    tail->durable_generation = 0;
+    tail_set_durable(tail, 0, 0);
     tail->store = store;
     switch_word(&tail->magic, TAIL_MAGIC);
 }
@@ -52,6 +52,26 @@ void tail_init(struct tail *tail, uint64_t store)
 bool tail_found(const struct tail *tail)
 {
     return tail->magic == TAIL_MAGIC;
+}
+
+static uint32_t durable_crc(const struct tail_durable *durable)
+{
+    return crc32c(0, durable, offsetof(struct tail_durable, crc));
+}
+
+struct tail_durable tail_durable(const struct tail *tail)
+{
+    const struct tail_durable *durable = &tail->durables[tail->durable & 1];
+    return durable->crc == durable_crc(durable) ? *durable : (struct tail_durable){0};
+}
+
+void tail_set_durable(struct tail *tail, uint64_t ordinal, uint64_t generation)
+{
+    uint32_t next = 1 - (tail->durable & 1);
+    struct tail_durable *durable = &tail->durables[next];
+    *durable = (struct tail_durable){.ordinal = ordinal, .generation = generation};
+    durable->crc = durable_crc(durable);
+    switch_word(&tail->durable, next);
 }
 
 /* The sum over the head is written last: until then there is no block in this place. */

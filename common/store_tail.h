@@ -38,6 +38,15 @@ struct tail_block {
     uint8_t payload[BLOCK_DATA_BYTES];
 };
 
+/* What is known to be on the device: a write that was not synced, or whose sync failed, can look
+ * whole for as long as the machine runs. */
+struct tail_durable {
+    uint64_t ordinal;    /* of the last record of a block */
+    uint64_t generation; /* of the newest checkpoint */
+    uint32_t crc;        /* of the two */
+    uint32_t reserved;
+};
+
 struct tail_checkpoint {
     volatile uint32_t generation; /* 0: being written, or never was */
     uint32_t size, crc;
@@ -48,10 +57,8 @@ struct tail {
     volatile uint32_t magic; /* of this layout, set last */
     /* The totals are published as they are counted, under an epoch that no device knows. */
     volatile uint32_t detached;
-    /* What is known to be on the device: a write that was not synced, or whose sync failed, can
-     * look whole for as long as the machine runs. */
-    uint64_t durable_ordinal;
-    uint64_t durable_generation;
+    volatile uint32_t durable; /* which of the two holds */
+    struct tail_durable durables[2];
     uint64_t store;                            /* whose log; 0: none was ever opened */
     struct tail_block blocks[CAP_TAIL_BLOCKS]; /* seq s stands at s modulo their number */
     struct tail_checkpoint checkpoints[2];
@@ -61,6 +68,10 @@ struct tail {
 void tail_init(struct tail *tail, uint64_t store);
 /* True when the region holds a tail of this layout. Its parts are still to be checked. */
 bool tail_found(const struct tail *tail);
+
+/* What is known to be durable; all 0 when it does not prove itself. */
+struct tail_durable tail_durable(const struct tail *tail);
+void tail_set_durable(struct tail *tail, uint64_t ordinal, uint64_t generation);
 
 /* Begins the block of head->seq, taking the place of the one CAP_TAIL_BLOCKS before it. */
 void tail_begin(struct tail *tail, const struct tail_head *head);
