@@ -245,16 +245,20 @@ void ledger_apply(struct ledger *ledger, const struct record *record)
     }
 }
 
-void ledger_restart(struct ledger *ledger, uint64_t epoch, const struct ledger_totals *told)
+void ledger_totals_subtract(struct ledger_totals *totals, const struct ledger_totals *part)
 {
-    struct ledger_totals *totals = &ledger->totals;
-    ledger->epoch = epoch;
     for (unsigned i = 0; i < LEDGER_COUNTERS; i++) {
-        totals->counters[i] -= told != NULL ? told->counters[i] : totals->counters[i];
+        totals->counters[i] -= part->counters[i];
     }
     for (unsigned i = 0; i < totals->sli_count; i++) {
-        sli_subtract(&totals->slis[i], told != NULL ? &told->slis[i] : &totals->slis[i]);
+        sli_subtract(&totals->slis[i], &part->slis[i]);
     }
+}
+
+void ledger_restart(struct ledger *ledger, uint64_t epoch, const struct ledger_totals *told)
+{
+    ledger->epoch = epoch;
+    ledger_totals_subtract(&ledger->totals, told != NULL ? told : &ledger->totals);
 }
 
 void ledger_totals_copy(struct ledger_totals *to, const struct ledger_totals *from)

@@ -86,6 +86,10 @@ void ledger_apply(struct ledger *ledger, const struct record *record);
  * these totals, does not hold yet; without one to 0. */
 void ledger_restart(struct ledger *ledger, uint64_t epoch, const struct ledger_totals *told);
 
+/* Takes away what a part of the same totals (or they themselves) has counted; `ordinal` and
+ * `results` stay. */
+void ledger_totals_subtract(struct ledger_totals *totals, const struct ledger_totals *part);
+
 /* Copies only what is used. */
 void ledger_totals_copy(struct ledger_totals *to, const struct ledger_totals *from);
 

@@ -40,10 +40,9 @@ void store_begin_new(struct store *store, uint64_t identity)
     store->first_seq = 1;
 }
 
-/* Counts what a block of the tail adds to the ledger; false when it does not follow it. */
-static bool replay_tail_block(struct store *store, const struct tail_block *block)
+/* Counts the records of a block behind `after`; false when it does not follow that. */
+static bool replay_tail_block(struct store *store, const struct tail_block *block, uint64_t after)
 {
-    struct ledger_totals *totals = &store->ledger.totals;
     struct block_data data = {
         .seq = block->head.seq,
         .used = (uint16_t)tail_used(block),
@@ -54,12 +53,12 @@ static bool replay_tail_block(struct store *store, const struct tail_block *bloc
         .wall_offset_ms = block->head.wall_offset_ms,
     };
     struct record record;
-    if (data.first_ordinal > totals->ordinal + 1) {
+    if (data.first_ordinal > after + 1) {
         return false;
     }
     store_replay_begin(&store->replay, &data, block->payload);
     while (store_replay_next(&store->replay, &record)) {
-        if (store->replay.ordinal > totals->ordinal) {
+        if (store->replay.ordinal > after) {
             ledger_apply(&store->ledger, &record);
         }
     }
@@ -90,7 +89,7 @@ static bool adopt_tail_from(struct store *store, const struct tail_checkpoint *t
     }
     uint64_t first = tail_first(tail, newest);
     for (uint64_t seq = first; seq <= newest; seq++) {
-        if (!replay_tail_block(store, tail_block(tail, seq))) {
+        if (!replay_tail_block(store, tail_block(tail, seq), store->ledger.totals.ordinal)) {
             return false;
         }
     }
@@ -116,15 +115,40 @@ bool store_adopt_tail(struct store *store)
     }
     store_take_numbers(store, &store->decoded);
     store->epoch_on_device = !store->tail->detached;
-    store->published_safe = false; /* they have records the device has not */
+    store->published_safe = false;
     store->store = store->tail->store;
     return true;
 }
 
+void store_tell_durable(struct store *store)
+{
+    struct ledger_totals *totals = &store->ledger.totals;
+    uint64_t durable = tail_durable(store->tail).ordinal, after = durable;
+    ledger_totals_copy(&store->staged, totals);
+    ledger_totals_copy(&store->published, totals);
+    ledger_restart(&store->ledger, store->ledger.epoch, NULL);
+    store->published_safe = durable <= totals->ordinal;
+    for (uint64_t seq = store->first_seq; store->published_safe && seq <= store->open_seq; seq++) {
+        const struct tail_block *block = store_tail_block(store, seq);
+        store->published_safe = replay_tail_block(store, block, after);
+        after = store_greater(after, block->head.first_ordinal + tail_records(block) - 1);
+    }
+    if (store->published_safe) {
+        ledger_totals_subtract(&store->published, totals);
+        store->published.results -= totals->results - store->staged.results;
+        store->published.ordinal = durable;
+    }
+    ledger_totals_copy(totals, &store->staged);
+}
+
 void store_open_in_memory(struct store *store)
 {
-    if (!store_adopt_tail(store)) {
+    bool adopted = store_adopt_tail(store);
+    if (!adopted) {
         store_begin_new(store, 0);
     }
     store_bind(store, CAP_CHECKPOINT_BLOCKS);
+    if (adopted && store->epoch_on_device) {
+        store_tell_durable(store);
+    }
 }

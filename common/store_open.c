@@ -103,6 +103,7 @@ static void go_on_with_scan(struct store *store, usec_t now_us)
             scan->live_count > 0 ? scan->newest.first_result - 1 + scan->newest.results : 0;
         store->numbers.dropped_damaged = store_damaged_results(store, logged);
         store_bind(store, scan->super.checkpoint_blocks);
+        store_tell_durable(store);
         store_open_settle(store, now_us);
     } else {
         store_recover_begin(store, now_us);

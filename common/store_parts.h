@@ -82,6 +82,9 @@ void store_begin_new(struct store *store, uint64_t identity);
 /* Binds the ledger to the configuration, within half of the room checkpoints have: the other half
  * is what configured targets may still grow. */
 void store_bind(struct store *store, uint32_t checkpoint_blocks);
+/* After store_adopt_tail() and store_bind(): publishes of the tail's totals what is durable, and no
+ * more; if that cannot be told apart, nothing is safe to publish. */
+void store_tell_durable(struct store *store);
 /* Without a device: what the tail holds, or nothing. */
 void store_open_in_memory(struct store *store);
 
