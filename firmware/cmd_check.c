@@ -116,7 +116,8 @@ static struct cost measure_cost(void)
                 (double)USEC_PER_DAY / (double)probe->interval_us * probe->target_count;
         }
     }
-    cost.memory_bytes = sizeof(struct agent) + sizeof config + metrics_body_bound(&config);
+    cost.memory_bytes =
+        sizeof(struct agent) + sizeof(struct tail) + sizeof config + metrics_body_bound(&config);
     if (config_text(&config, &config.push, PUSH_URL, NULL)) {
         cost.push_bytes = first_push_bytes();
         cost.push_bytes_per_day = (double)cost.push_bytes * (double)USEC_PER_DAY /
@@ -166,7 +167,7 @@ static void print_text(const char *path, const struct cost *cost)
            cost->targets == 1 ? "" : "s");
     printf(cost->disabled ? ", %u of them switched off\n" : "\n", cost->disabled);
     printf("  runs        %.0f a day\n", cost->runs_per_day);
-    printf("  memory      %.1f MiB at most for results, counters and the push body\n",
+    printf("  memory      %.1f MiB at most for results, totals, their log and the push body\n",
            (double)cost->memory_bytes / (1 << 20));
     if (cost->push_bytes) {
         printf("  upstream    %.1f KiB a push, %.1f MiB a day, and certificate facts\n",

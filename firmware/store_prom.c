@@ -19,6 +19,7 @@ struct prom {
     struct metric_visitor visitor;
     struct metric_labels labels;
     struct store_names names;
+    char epoch[METRICS_EPOCH_BYTES];
     const struct sli *sli;
     uint64_t reasons; /* bits of those the target's kind can have */
 };
@@ -87,10 +88,11 @@ static void target(struct prom *prom, unsigned index, void (*emit)(struct prom *
     store_names(&prom->names, prom->ledger, (int)index);
     prom->sli = &prom->ledger->totals.slis[index];
     prom->reasons = reasons_of(prom->names.kind, prom->sli);
-    prom->labels = (struct metric_labels){.count = 3,
+    prom->labels = (struct metric_labels){.count = 4,
                                           .at = {{"probe", prom->names.probe},
                                                  {"kind", prom->names.kind},
-                                                 {"instance", prom->names.instance}}};
+                                                 {"instance", prom->names.instance},
+                                                 {"epoch", prom->epoch}}};
     emit(prom);
     flush_samples(prom);
 }
@@ -111,6 +113,7 @@ void store_prom_print(const struct ledger *ledger)
     };
     static struct prom prom;
     prom.ledger = ledger;
+    metrics_epoch_label(ledger->epoch, prom.epoch);
     buffer_init(&prom.out, text, sizeof text);
     prom.visitor = expo_text_visitor(&prom.encoder, &prom.out);
     for (unsigned i = 0; i < ARRAY_LEN(families) && ledger->totals.sli_count > 0; i++) {

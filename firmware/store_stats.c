@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "metrics.h"
 #include "rfc3339.h"
 #include "status_table.h"
 #include "store_view.h"
@@ -49,12 +50,12 @@ static void print_summary(const struct store_view *view)
 {
     const struct store_image *image = &view->image;
     const struct store_tally *tally = &view->tally;
-    char size[VALUE_PRINT_BYTES], store[STORE_IDENTITY_BYTES], epoch[STORE_IDENTITY_BYTES];
+    char size[VALUE_PRINT_BYTES], store[STORE_IDENTITY_BYTES], epoch[METRICS_EPOCH_BYTES];
+    metrics_epoch_label(image->ledger.epoch, epoch);
     printf("file      %s, %s, format %u\n", view->path,
            value_print_size((int64_t)image->size_bytes, size, sizeof size),
            image->super.format_version);
-    printf("store     %s, epoch %s\n", store_identity(image->super.store, store),
-           store_identity(image->ledger.epoch, epoch));
+    printf("store     %s, epoch %s\n", store_identity(image->super.store, store), epoch);
     printf("log       %" PRIu32 " of %" PRIu32 " blocks (%.0f %%), %" PRIu64 " results of %" PRIu64
            " ever measured",
            image->scan.live_count, image->scan.slot_count, 100 * fill(view), tally->results,
@@ -170,13 +171,14 @@ static void print_json(const struct store_view *view)
     static char text[LINE_BYTES];
     const struct store_image *image = &view->image;
     const struct store_tally *tally = &view->tally;
-    char store[STORE_IDENTITY_BYTES], epoch[STORE_IDENTITY_BYTES];
+    char store[STORE_IDENTITY_BYTES], epoch[METRICS_EPOCH_BYTES];
     struct buffer out;
     buffer_init(&out, text, sizeof text);
     buffer_append_string(&out, "{\"file\":");
     buffer_append_json_string(&out, view->path);
     json_text(&out, "store", store_identity(image->super.store, store));
-    json_text(&out, "epoch", store_identity(image->ledger.epoch, epoch));
+    metrics_epoch_label(image->ledger.epoch, epoch);
+    json_text(&out, "epoch", epoch);
     json_count(&out, "format_version", image->super.format_version);
     json_count(&out, "size_bytes", image->size_bytes);
     json_number_named(&out, "fill_ratio", fill(view));

@@ -12,9 +12,10 @@ import os
 import random
 import struct
 import subprocess
+import time
 import unittest
 
-from support import BUILD, LiveTest, PATIENCE, parse_text, picketd, promtool
+from support import (BUILD, LiveTest, PATIENCE, Pushgateway, Target, parse_text, picketd, promtool)
 
 MAKER = BUILD / "tests" / "store_maker"
 BLOCK = 4096
@@ -614,6 +615,98 @@ class NoStore(StoreTest):
         with open(self.store, "wb") as file:
             file.truncate((64 << 20) + 1)
         self.assertIn("larger than any store", self.verb("verify", code=2).stderr)
+
+
+class Live(StoreTest):
+    """The store of an agent that runs."""
+
+    def setUp(self):
+        super().setUp()
+        self.target = self.closing(Target())
+        self.store = self.folder / "live.pk"
+
+    def config(self, more=""):
+        probes = "".join(f"[http p{i}]\nurl = {self.target.url(f'/{i}')}\ninterval = 100ms\n"
+                         "timeout = 100ms\n" for i in range(20))
+        return (f"[agent]\nsite = here\nstore = {self.store}\nstore_size = 64K\ncommit = 1s\n"
+                f"flash = disk\n{more}{probes}")
+
+    def test_a_store_that_is_written_is_whole_at_any_moment(self):
+        agent = self.agent(self.config())
+        agent.wait_runs("p0", 20)
+        last, blocks = 0, set()
+        for _ in range(60):
+            page = json.loads(self.verb("verify", "--format=json").stdout)
+            self.assertEqual((page["verdict"], page["findings"]), ("whole", []))
+            rows = self.dump()
+            numbers = [row["number"] for row in rows]
+            self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(rows))))
+            self.assertGreaterEqual(numbers[-1], last)
+            last = numbers[-1]
+            blocks.add(json.loads(self.verb("stats", "--format=json").stdout)["blocks_written"])
+            time.sleep(0.05)
+        self.assertGreater(len(blocks), 3, "nothing was written meanwhile")
+        agent.kill()
+        self.assertIn("whole", self.verb("verify").stdout)
+        self.assertIn("not in order", self.verb("stats").stdout)
+
+    def test_prom_is_what_was_pushed_last(self):
+        gateway = self.closing(Pushgateway(self.folder))
+        agent = self.agent(self.config(f"[push]\nurl = {gateway.url}\ninterval = 1s\n"))
+        agent.wait_runs("p0", 30)
+        self.assertEqual(agent.terminate(), 0)
+        self.assertTrue(json.loads(self.verb("stats", "--format=json").stdout)["clean_stop"])
+        text = self.verb("dump", "--format=prom").stdout
+        self.assertEqual(promtool(text), "")
+        ours = dict(parse_text(text))
+        names = {name for name, _ in ours}
+        pushed = {}
+        for (name, labels), value in gateway.series().items():
+            if name in names:
+                kept = {(k, v) for k, v in labels if k not in ("job", "site")}
+                pushed[name, frozenset(kept)] = value
+        self.assertEqual(ours, pushed)
+        served = parse_text(text).total("picket_probe_results_total")
+        self.assertEqual(served, sum(self.target.served.values()))
+
+
+class Check(StoreTest):
+    """What check says of a store that is configured."""
+
+    def check(self, agent, code=0):
+        path = self.file("site.conf", f"[agent]\nsite = x\n{agent}" + PORTAL + MAIL)
+        done = picketd("check", path)
+        self.assertEqual(done.returncode, code, done.stderr)
+        page = json.loads(picketd("check", "--format=json", path).stdout)
+        return done, page
+
+    def test_without_a_store(self):
+        done, page = self.check("")
+        self.assertRegex(done.stdout, "store +none: totals are in memory")
+        self.assertEqual(page["store"], "memory")
+        self.assertNotIn("store_path", page)
+
+    def test_with_one(self):
+        done, page = self.check("store = /var/lib/s.pk\nstore_size = 256K\n")
+        self.assertRegex(done.stdout, r"store +/var/lib/s.pk, 256K: the last \d+ hours of results, "
+                                      r"\d\.\d bytes each")
+        self.assertRegex(done.stdout, r"commit +every 1m, .*; \d\.\d MiB written a day")
+        self.assertRegex(done.stdout, r"flash +lasts \d+ years \(emmc of 4 GB")
+        self.assertEqual((page["store"], page["store_path"], page["store_size_bytes"],
+                          page["commit_seconds"], page["flash"], page["flash_size_bytes"]),
+                         ("file", "/var/lib/s.pk", 262144, 60, "emmc", 4000000000))
+        for field in ("store_hours", "store_bytes_per_result", "store_bytes_per_day",
+                      "flash_life_years"):
+            self.assertGreater(page[field], 1)
+        done, page = self.check("store = /s.pk\nflash = disk\n")
+        self.assertRegex(done.stdout, "flash +disk, not worn")
+        self.assertEqual((page["flash_life_years"], page["flash_size_bytes"]), (None, None))
+
+    def test_a_flash_that_is_worn_out_soon(self):
+        done, page = self.check("store = /s.pk\nflash = sd\ncommit = 30s\n", code=2)
+        self.assertRegex(done.stderr, r"site.conf:5: 'commit' 30s wears out the flash in 0\.9 years")
+        self.assertEqual(page["errors"][0]["line"], 5)
+        self.check("store = /s.pk\nflash = sd\ncommit = 30s\nflash_wear = accept\n")
 
 
 class Large(StoreTest):
