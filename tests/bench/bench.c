@@ -6,12 +6,12 @@
  * Scenario 2: the same, but one target hangs and one drips.
  * Then the duration of a probe against a server that answers after 50, 200 and 800 ms.
  *
- * Machines differ, and a shared one differs from minute to minute, so what counts is the ratio. A
- * scenario is measured in rounds, each as long as the push interval so that it holds one push; a
- * slice of the floors goes before, between and after them, while the agent runs on uncounted. Each
- * round is set against the two slices beside it, and the table shows medians. */
+ * Machines differ, and a shared one differs from second to second, so what counts is the ratio. The
+ * agent's CPU is counted in windows of two seconds; a slice of the floors goes before the first and
+ * after each, while the agent runs on uncounted. Windows as long as the push interval together make
+ * a round, which holds one push. Each round is set against its slices, and the table shows the
+ * medians of the rounds. */
 #include <curl/curl.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +25,10 @@
 #include "schedule.h"
 #include "status_client.h"
 
-#define SETTLE_S        3  /* from the agent's start to the first measured second */
-#define PUSH_INTERVAL_S 10 /* and the length of a round */
+#define SETTLE_S        3 /* from the agent's start to the first measured second */
+#define PUSH_INTERVAL_S 10
+#define WINDOW_S        2
+#define WINDOWS         (PUSH_INTERVAL_S / WINDOW_S) /* of a round */
 #define ROUNDS_MAX      60
 /* The budget of 0.15 ms a probe was set where bare libcurl, back to back, took 0.07 ms. */
 #define BUDGET_MS    0.15
@@ -109,7 +111,7 @@ static int compare_double(const void *a, const void *b)
 
 static double median(const double *values, unsigned count)
 {
-    double sorted[ROUNDS_MAX + 1];
+    double sorted[ROUNDS_MAX];
     memcpy(sorted, values, count * sizeof values[0]);
     qsort(sorted, count, sizeof sorted[0], compare_double);
     return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
@@ -171,53 +173,66 @@ static unsigned long missed_runs(void)
     return missed;
 }
 
-/* What was measured, a row for each round; floors have one more, for they stand around the rounds.
- */
+/* What was measured, a row for each round; floors are the means of its slices. */
 struct rounds {
-    unsigned count, probes;
+    unsigned count, windows, probes;
     double cpu_ms[ROUNDS_MAX]; /* a probe */
-    double sockets_ms[ROUNDS_MAX + 1], libcurl_ms[ROUNDS_MAX + 1], paced_ms[ROUNDS_MAX + 1];
+    double sockets_ms[ROUNDS_MAX], libcurl_ms[ROUNDS_MAX], paced_ms[ROUNDS_MAX];
 };
 
-static void take_floor(struct rounds *rounds, unsigned row)
+static void add_slice(struct rounds *rounds, unsigned round)
 {
     struct bench_floor floor = bench_floor_slice(server.port);
-    rounds->sockets_ms[row] = floor.sockets_ms;
-    rounds->libcurl_ms[row] = floor.libcurl_ms;
-    rounds->paced_ms[row] = floor.libcurl_paced_ms;
+    rounds->sockets_ms[round] += floor.sockets_ms / (rounds->windows + 1);
+    rounds->libcurl_ms[round] += floor.libcurl_ms / (rounds->windows + 1);
+    rounds->paced_ms[round] += floor.libcurl_paced_ms / (rounds->windows + 1);
+}
+
+static void measure_round(pid_t pid, unsigned round, struct rounds *rounds,
+                          struct lateness *lateness)
+{
+    double cpu_ms = 0;
+    unsigned probes = 0;
+    add_slice(rounds, round);
+    for (unsigned i = 0; i < rounds->windows; i++) {
+        unsigned from = server.arrival_count;
+        double before_ms = cpu_ms_of(pid);
+        sleep(WINDOW_S);
+        cpu_ms += cpu_ms_of(pid) - before_ms;
+        unsigned to = server.arrival_count;
+        probes += to - from;
+        lateness_add(lateness, from, to);
+        add_slice(rounds, round);
+    }
+    rounds->cpu_ms[round] = cpu_ms / (probes > 0 ? probes : 1);
+    rounds->probes += probes;
 }
 
 static void measure_rounds(pid_t pid, unsigned seconds, struct rounds *rounds,
                            struct lateness *lateness)
 {
-    unsigned round_s = seconds < PUSH_INTERVAL_S ? seconds : PUSH_INTERVAL_S;
-    unsigned count = seconds / round_s;
-    *rounds = (struct rounds){.count = count < ROUNDS_MAX ? count : ROUNDS_MAX};
+    unsigned windows = seconds < PUSH_INTERVAL_S ? (seconds + 1) / WINDOW_S : WINDOWS;
+    unsigned count = seconds / PUSH_INTERVAL_S;
+    *rounds = (struct rounds){.count = count < 1            ? 1
+                                       : count > ROUNDS_MAX ? ROUNDS_MAX
+                                                            : count,
+                              .windows = windows < 1 ? 1 : windows};
     lateness_begin(lateness);
-    take_floor(rounds, 0);
     for (unsigned i = 0; i < rounds->count; i++) {
-        unsigned from = server.arrival_count;
-        double before_ms = cpu_ms_of(pid);
-        sleep(round_s);
-        double after_ms = cpu_ms_of(pid);
-        unsigned to = server.arrival_count;
-        rounds->cpu_ms[i] = (after_ms - before_ms) / (to > from ? to - from : 1);
-        rounds->probes += to - from;
-        lateness_add(lateness, from, to);
-        take_floor(rounds, i + 1);
+        measure_round(pid, i, rounds, lateness);
     }
     qsort(lateness->late_us, lateness->count, sizeof lateness->late_us[0], compare_usec);
 }
 
-/* The median of the floor, and of each round's ratio to the mean of the slices beside it. */
+/* The median of the floor, and of each round's ratio to it. */
 static void print_floor(const struct rounds *rounds, const char *name, const double *floor_ms,
                         double budget)
 {
     double ratios[ROUNDS_MAX];
     for (unsigned i = 0; i < rounds->count; i++) {
-        ratios[i] = rounds->cpu_ms[i] / ((floor_ms[i] + floor_ms[i + 1]) / 2);
+        ratios[i] = rounds->cpu_ms[i] / floor_ms[i];
     }
-    printf("  %-46s %8.3f ms   ratio %.2f", name, median(floor_ms, rounds->count + 1),
+    printf("  %-46s %8.3f ms   ratio %.2f", name, median(floor_ms, rounds->count),
            median(ratios, rounds->count));
     if (budget > 0) {
         printf("   (budget %.1f)", budget);
@@ -253,11 +268,10 @@ static void run_scenario(const char *picketd, const char *title, bool hostile, u
     unsigned long missed = missed_runs();
     kill(pid, SIGTERM);
     waitpid(pid, NULL, 0);
-    unsigned round_s = seconds < PUSH_INTERVAL_S ? seconds : PUSH_INTERVAL_S;
     printf("%s\n", title);
     print_scenario(&rounds, &lateness);
     printf("  %-46s %8u      (planned %u)\n", "probes that arrived", rounds.probes,
-           rounds.count * round_s * (BENCH_TARGETS - (hostile ? 2U : 0U)));
+           rounds.count * rounds.windows * WINDOW_S * (BENCH_TARGETS - (hostile ? 2U : 0U)));
     printf("  %-46s %8lu      (budget 0)\n", "runs missed", missed);
     printf("  %-46s %8.2f MiB  (budget 6)\n\n", "resident memory", resident);
 }

@@ -12,7 +12,7 @@
 
 #include "base.h"
 
-enum { BACK_TO_BACK = 800, PACED = 40 };
+enum { BACK_TO_BACK = 400, PACED = 15 };
 #define PACE_US (10 * USEC_PER_MSEC)
 
 static double own_cpu_ms(void)
