@@ -64,20 +64,17 @@ void store_wall_begin(struct store_wall *wall)
 /* Boots follow one another as they were gathered, but for blocks that went in between. */
 static void find_boot(struct store_wall *wall, uint64_t boot)
 {
-    if (wall->begun && wall->at < wall->count && wall->boots[wall->at].boot == boot) {
+    if (wall->begun && wall->boot == boot) {
         return;
     }
-    for (size_t i = 0; i < wall->count; i++) {
+    size_t found = wall->count; /* none */
+    for (size_t i = 0; i < wall->count && found == wall->count; i++) {
         size_t at = (wall->at + i) % wall->count;
-        if (wall->boots[at].boot == boot) {
-            wall->at = at;
-            wall->begun = true;
-            wall->last_offset_ms = BLOCK_WALL_UNKNOWN;
-            return;
-        }
+        found = wall->boots[at].boot == boot ? at : found;
     }
-    wall->at = wall->count;
     wall->begun = true;
+    wall->boot = boot;
+    wall->at = found;
     wall->last_offset_ms = BLOCK_WALL_UNKNOWN;
 }
 

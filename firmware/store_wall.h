@@ -16,9 +16,10 @@ struct wall_boot {
 struct store_wall {
     struct wall_boot *boots; /* in the order of the log; one allocation */
     size_t count, room;
-    size_t at; /* the boot of the last record */
     bool begun;
-    int64_t last_offset_ms; /* on it */
+    uint64_t boot; /* of the last record */
+    size_t at;     /* where it stands in boots; count: nowhere */
+    int64_t last_offset_ms;
 };
 
 struct wall_stamp {

@@ -6,7 +6,8 @@
  * RUNS rounds of all targets on boot BOOT (a number), from START_MS of monotonic time on, each
  * INTERVAL_MS after the last. The clock becomes trusted after TRUST_AFTER rounds (-1: never); wall
  * time is then monotonic time and BOOT years. END is `close` for an orderly stop, `cut` for a power
- * cut right after the last result. Every result is written to standard output, one line of JSON
+ * cut right after the last result, `outage` for an orderly stop after a device that failed for the
+ * middle third of the rounds. Every result is written to standard output, one line of JSON
  * each, with what `store dump` should say of it. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@ struct memory {
     uint8_t *bytes, *made;
     uint32_t count, made_count;
     struct block_reply reply;
-    bool is_done;
+    bool is_done, fails;
 };
 
 static struct config config;
@@ -83,7 +84,7 @@ static bool submit(void *context, const struct block_request *request)
 {
     struct memory *device = context;
     device->reply = (struct block_reply){.error = BLOCK_OK};
-    device->reply.error = serve(device, request);
+    device->reply.error = device->fails ? BLOCK_IO : serve(device, request);
     device->is_done = true;
     return true;
 }
@@ -178,9 +179,10 @@ static void record(unsigned target, uint64_t boot, bool trusted)
     tell(&result, boot, trusted);
 }
 
-static void run(uint64_t boot, int64_t trust_after, int64_t runs, usec_t interval_us)
+static void run(uint64_t boot, int64_t trust_after, int64_t runs, usec_t interval_us, bool outage)
 {
     for (int64_t i = 0; i < runs; i++) {
+        memory.fails = outage && i >= runs / 3 && i < runs * 2 / 3;
         usec_t begun_us = now_us;
         bool trusted = trust_after >= 0 && i >= trust_after;
         (void)store_step(&store, now_us); /* the clock is told for this moment */
@@ -221,8 +223,8 @@ int main(int argc, char **argv)
     turn_until(store_opened, "the store does not open");
     must(store.state == STORE_DURABLE, "the store is not durable");
     run(boot, strtoll(argv[5], NULL, 10), strtoll(argv[6], NULL, 10),
-        strtoll(argv[7], NULL, 10) * USEC_PER_MSEC);
-    if (strcmp(argv[8], "close") == 0) {
+        strtoll(argv[7], NULL, 10) * USEC_PER_MSEC, strcmp(argv[8], "outage") == 0);
+    if (strcmp(argv[8], "cut") != 0) {
         store_settle(&store);
         turn_until(store_settled, "the store does not settle");
         store_close(&store);

@@ -282,6 +282,19 @@ class Whole(StoreTest):
                          len(told))
         self.assertIn("whole", self.verb("verify").stdout)
 
+    def test_results_that_never_reached_the_disk_are_no_damage(self):
+        told = self.make(1, 0, 0, 30000, "outage", size="1M", interval_ms=1000)
+        page = json.loads(self.verb("stats", "--format=json").stdout)
+        dropped = page["dropped"]
+        self.assertGreater(dropped["memory"], 1000)
+        self.assertEqual((dropped["wrap"], dropped["damaged"]), (0, 0))
+        rows = self.dump()
+        self.assertEqual(len(rows) + dropped["memory"], len(told))
+        by_number = {r["number"]: r for r in told}
+        for row in rows:
+            self.assertEqual(row["monotonic_ms"], by_number[row["number"]]["monotonic_ms"])
+        self.assertIn("whole", self.verb("verify").stdout)
+
     def test_an_empty_store(self):
         self.make(1, 0, 0, 0, "close")
         self.assertEqual(self.dump(), [])
@@ -507,6 +520,26 @@ class Damaged(StoreTest):
                 self.image.put(other, bytes(BLOCK))
         self.image.save()
         self.assertIn("the end of the log is missing", self.verb("verify", code=1).stdout)
+
+    def test_a_hole_behind_the_checkpoint_is_lacking_in_the_totals(self):
+        page = json.loads(self.verb("verify", "--format=json").stdout)
+        covers = max(c["records"] for c in page["checkpoints"] if c["in_use"])
+        self.assertGreater(page["totals"]["records_behind_checkpoint"], 1500)
+        index = next(i for _, i in self.image.log()
+                     if struct.unpack_from("<Q", self.image.block(i), 32)[0] > covers + 1)
+        records = struct.unpack_from("<H", self.image.block(index), 30)[0]
+        self.image.put(index, bytes(BLOCK))
+        self.drop_older_versions(index)
+        page = self.check(1, f"{records} records behind the checkpoint are missing")
+        self.assertEqual(page["totals"]["records_missing"], records)
+
+    def test_a_header_that_counts_wrongly(self):
+        log = self.image.log()
+        _, index = log[len(log) // 2]
+        at = index * BLOCK + 48
+        self.image.bytes[at:at + 2] = struct.pack("<H", self.results_of(index) - 1)
+        self.image.seal(index)
+        self.check(1, "1 blocks hold more or fewer results than they say")
 
     def test_a_file_that_is_cut_or_longer(self):
         size = len(self.whole)
