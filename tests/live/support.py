@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -165,8 +166,19 @@ def fields(data):
         yield tag >> 3, value
 
 
+def histogram_series(name, labels, histogram):
+    """As the text format has them."""
+    plain = dict(histogram)
+    yield (name + "_count", frozenset(labels)), float(plain.get(1, 0))
+    yield (name + "_sum", frozenset(labels)), plain.get(2, 0.0)
+    for bucket in (dict(fields(part)) for number, part in histogram if number == 3):
+        bound = bucket.get(2, 0.0)
+        text = "+Inf" if bound == float("inf") else f"{bound:g}"
+        yield (name + "_bucket", frozenset([*labels, ("le", text)])), float(bucket.get(1, 0))
+
+
 def parse_protobuf(body):
-    """Counters and gauges of a delimited MetricFamily stream (io.prometheus.client)."""
+    """Counters, gauges and histograms of a delimited MetricFamily stream (io.prometheus.client)."""
     series, at = Series(), 0
     while at < len(body):
         size, at = varint(body, at)
@@ -174,15 +186,19 @@ def parse_protobuf(body):
         at += size
         name = next(value for number, value in family if number == 1).decode()
         for metric in (value for number, value in family if number == 4):
-            labels, value = [], None
+            labels, value, histogram = [], None, None
             for number, part in fields(metric):
                 if number == 1:
                     pair = dict(fields(part))
                     labels.append((pair[1].decode(), pair.get(2, b"").decode()))
                 elif number in (2, 3):
                     value = dict(fields(part)).get(1, 0.0)
+                elif number == 7:
+                    histogram = list(fields(part))
             if value is not None:
                 series[name, frozenset(labels)] = value
+            if histogram is not None:
+                series.update(histogram_series(name, labels, histogram))
     return series
 
 
@@ -274,11 +290,12 @@ class Program:
 
 
 class Pushgateway(Program):
-    def __init__(self, folder):
-        self.port = free_port()
+    def __init__(self, folder, port=None, persistence="", interval="5m"):
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         super().__init__(folder, "prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{self.port}",
-                         "--persistence.file=", "--log.level=debug", port=self.port)
+                         f"--persistence.file={persistence}", f"--persistence.interval={interval}",
+                         "--log.level=debug", port=self.port)
 
     def exposition(self):
         return fetch(self.url + "/metrics")
@@ -303,6 +320,29 @@ class Pushgateway(Program):
 
     def groups(self):
         return json.loads(fetch(self.url + "/api/v1/metrics"))["data"]
+
+
+class Prometheus(Program):
+    """Scrapes Pushgateways every second, and keeps every sample."""
+
+    def __init__(self, folder, *gateways):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        conf = pathlib.Path(folder) / "prometheus.yml"
+        targets = ", ".join(f"'127.0.0.1:{gateway.port}'" for gateway in gateways)
+        conf.write_text("global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+                        "scrape_configs:\n- job_name: gateway\n  honor_labels: true\n"
+                        f"  static_configs:\n  - targets: [{targets}]\n")
+        super().__init__(folder, "prometheus", f"--config.file={conf}", "--log.level=warn",
+                         f"--storage.tsdb.path={folder}/tsdb",
+                         f"--web.listen-address=127.0.0.1:{self.port}", port=self.port)
+
+    def samples(self, selector, seconds=3600):
+        """[(labels, [value, …])] of each series as it was stored, in order of time."""
+        query = urllib.parse.urlencode({"query": f"{selector}[{seconds}s]"})
+        answer = json.loads(fetch(f"{self.url}/api/v1/query?{query}", timeout=60))
+        return [(series["metric"], [float(value) for _, value in series["values"]])
+                for series in answer["data"]["result"]]
 
 
 class Nginx(Program):
