@@ -20,12 +20,13 @@ static void drop_first(struct store *store)
 
 void store_begin_block(struct store *store, uint64_t seq)
 {
-    struct tail_block *place = store_tail_block(store, seq);
-    while (store->open_seq != 0 && seq - store->first_seq >= CAP_TAIL_BLOCKS) {
+    const struct tail_block *place = store_tail_block(store, seq);
+    bool drops = store->open_seq != 0 && seq - store->first_seq >= CAP_TAIL_BLOCKS;
+    if (drops) {
         drop_first(store);
     }
-    if (tail_block(store->tail, place->head.seq) == place &&
-        place->head.first_ordinal + tail_records(place) > store->tail_cover + 1) {
+    if (drops || (tail_block(store->tail, place->head.seq) == place &&
+                  place->head.first_ordinal + tail_records(place) > store->tail_cover + 1)) {
         (void)store_checkpoint(store, &store->ledger.totals, false);
     }
     struct tail_head head = {
