@@ -17,8 +17,8 @@ struct bench_floor {
     double libcurl_paced_ms;
 };
 
-/* Takes about a quarter of a second. Ends the program when the server at 127.0.0.1:port does not answer.
- * curl_global_init() is the caller's. */
+/* Takes about a quarter of a second. Ends the program when the server at 127.0.0.1:port does not
+ * answer. curl_global_init() is the caller's. */
 struct bench_floor bench_floor_slice(uint16_t port);
 
 #endif
