@@ -313,11 +313,19 @@ static usec_t step_running(struct agent *agent, usec_t now_us)
 
 static usec_t step_opening(struct agent *agent, usec_t now_us)
 {
+    bool stops = agent->stop_deadline_us != USEC_NEVER;
     if (!store_opened(&agent->store)) {
-        return USEC_NEVER; /* the store knows when it wants to go on */
+        if (stops && now_us >= agent->stop_deadline_us) {
+            agent_set_state(agent, AGENT_STOPPED);
+        }
+        return agent->stop_deadline_us; /* the store knows when it wants to go on */
     }
     begin_running(agent, now_us);
     store_clock(&agent->store, clock_wall(&agent->ports.clock));
+    if (stops) { /* the tail may hold what a dead process did not get to commit and push */
+        agent_set_state(agent, AGENT_DRAINING);
+        return agent_step_end(agent, now_us);
+    }
     return step_running(agent, now_us);
 }
 

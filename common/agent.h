@@ -107,9 +107,9 @@ void agent_loop_lag(struct agent *agent, usec_t lag_us);
  * totals of all that was measured, whatever became of the push before, and closes the store. All of
  * it is over at `deadline`: of the time until then the push is left its timeout, half at most, and
  * runs that last longer are ended and counted as missed. A device that does not answer costs its
- * share of the time and no more; the push then goes with what was committed. While the store is
- * still opening the end is at once: there is nothing to lose. agent_step() goes on being called
- * until agent_stopped(). A second call can only bring the deadline forward. */
+ * share of the time and no more; the push then goes with what was committed. A store that is still
+ * opening is waited for: it may find what a dead process could not commit any more. agent_step()
+ * goes on being called until agent_stopped(). A second call can only bring the deadline forward. */
 void agent_stop(struct agent *agent, usec_t deadline_us);
 bool agent_stopped(const struct agent *agent);
 

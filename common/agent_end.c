@@ -123,9 +123,7 @@ usec_t agent_step_end(struct agent *agent, usec_t now_us)
 
 void agent_stop(struct agent *agent, usec_t deadline_us)
 {
-    if (agent->state == AGENT_OPENING) {
-        agent_set_state(agent, AGENT_STOPPED);
-    } else if (agent->state == AGENT_RUNNING) {
+    if (agent->state == AGENT_RUNNING) {
         agent_set_state(agent, AGENT_DRAINING);
     }
     if (deadline_us < agent->stop_deadline_us) {
