@@ -18,7 +18,7 @@ void status_slos(const struct agent *agent, bool colour, struct buffer *out);
 /* Lines and JSON member of the store. */
 void status_store(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
 void status_store_json(const struct agent *agent, usec_t now_us, struct buffer *out);
-/* One is configured, and totals are in memory alone. */
+/* One is configured, there was time to make it, and totals are in memory alone all the same. */
 bool status_store_in_trouble(const struct agent *agent);
 
 /* How a target stands, in words that read without colour. */

@@ -11,7 +11,8 @@ enum { KIB = 1024, PAGE_INDENT = 9 };
 bool status_store_in_trouble(const struct agent *agent)
 {
     const struct store *store = &agent->store;
-    return store->state == STORE_MEMORY && store->trouble != STORE_OFF;
+    return store->state == STORE_MEMORY && store->trouble != STORE_OFF &&
+           store->trouble != STORE_MAKING;
 }
 
 /* Counted, but what a power cut now would cost; 0 when nothing would be kept anyway. */
@@ -102,6 +103,8 @@ void status_store(const struct agent *agent, usec_t now_us, bool colour, struct 
         append_durable(out, agent, now_us, alarm);
     } else if (status_store_in_trouble(agent)) {
         append_trouble(out, agent, now_us, alarm);
+    } else if (store->trouble == STORE_MAKING) {
+        buffer_append_string(out, "being made, totals are in memory meanwhile");
     } else {
         buffer_append_string(out, "none, totals are in memory");
     }

@@ -111,6 +111,7 @@ static const char *const site_text[] = {
     "picket_store_trouble{" SITE ",cause=\"in_use\"} 0\n",
     "picket_store_trouble{" SITE ",cause=\"hung\"} 0\n",
     "picket_store_trouble{" SITE ",cause=\"newer\"} 0\n",
+    "picket_store_trouble{" SITE ",cause=\"making\"} 0\n",
     "picket_store_trouble{" SITE ",cause=\"other\"} 0\n",
     "picket_store_trouble{" SITE ",cause=\"too_small\"} 0\n",
     "# HELP picket_store_volatile Whether the device of the store forgets with the power\n",

@@ -231,6 +231,8 @@ static void status_tells_how_the_store_is(void **state)
          "commit "
          "16m40s ago (3.1 ms), epoch 0badcafe\n",
          false},
+        {"made right now", STORE_MEMORY, STORE_MAKING, true, false, 0, USEC_NEVER, "",
+         "store    being made, totals are in memory meanwhile, epoch 0badcafe\n", false},
         {"full", STORE_MEMORY, STORE_NO_SPACE, true, false, 11000 * USEC_PER_SEC,
          12040 * USEC_PER_SEC, "pwrite: No space left on device\x1b",
          "store    MEMORY: no_space, tried again in 40s, last commit 16m40s ago (3.1 ms), epoch "
