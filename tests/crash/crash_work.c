@@ -118,7 +118,6 @@ static void work_result(struct crash_world *world, unsigned target)
         result_unknown(&result, phase, "no");
     }
     result.duration_us = duration_us;
-    store_result(&world->store, target, &result);
     struct model_record record = {
         .sort = RECORD_RESULT,
         .target = layouts[world->settings.config].identities[target],
@@ -129,6 +128,8 @@ static void work_result(struct crash_world *world, unsigned target)
                             RECORD_DURATION_STEP_US),
         .at_ms = result.started_us / USEC_PER_MSEC,
     };
+    /* Judging a moment within this call has results of its own: the one here is gone afterwards. */
+    store_result(&world->store, target, &result);
     submitted(world, &record, "a result");
 }
 

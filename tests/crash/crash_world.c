@@ -102,8 +102,8 @@ static void open_seen(struct crash_world *world)
     world->counts_anew = world->is_lossy && !world->tail_kept;
     bool knows_nothing = store_ledger(&world->store)->totals.ordinal < ordinal ||
                          store_ledger(&world->store)->totals.ordinal <= 1;
-    if (world->store.state == STORE_MEMORY && knows_nothing && world->device.file.exists &&
-        !world->is_lossy && world->shelf != NULL) {
+    if (world->store.state == STORE_MEMORY && knows_nothing && world->model->ordinal > 0 &&
+        world->device.file.exists && !world->is_lossy && world->shelf != NULL) {
         fork_model(world);
         return;
     }
@@ -138,6 +138,7 @@ void world_turn(struct crash_world *world, bool work)
         world_observe(world);
         if (prng_below(&world->prng, 4) == 0) {
             world_push(world, prng_below(&world->prng, 4) != 0);
+            world_observe(world); /* an epoch may end with that */
         }
     }
     advance(world, wake_us, work);
