@@ -39,15 +39,15 @@ void store_image_close(struct store_image *image)
     }
 }
 
-/* A block that cannot be read looks damaged; one behind the end is false. */
+/* A block that cannot be read looks damaged, and read_failed says so; one behind the end: false. */
 static bool read_block(struct store_image *image, uint32_t index, uint8_t *bytes)
 {
     if (index >= image->file_blocks) {
         return false;
     }
     ssize_t count = pread(image->descriptor, bytes, BLOCK_BYTES, (off_t)index * BLOCK_BYTES);
-    if (count != BLOCK_BYTES) {
-        image->unreadable++;
+    image->read_failed = count != BLOCK_BYTES;
+    if (image->read_failed) {
         memset(bytes, 0xff, BLOCK_BYTES);
     }
     return true;
@@ -171,20 +171,27 @@ static void read_checkpoints(struct store_image *image)
     }
 }
 
+static bool is_block_of(const uint8_t *bytes, uint64_t store)
+{
+    return block_check(bytes, store) != BLOCK_DAMAGED;
+}
+
 static void scan_blocks(struct store_image *image)
 {
     uint8_t bytes[BLOCK_BYTES];
+    uint32_t first_slot = block_super_slot_index(&image->super, 0);
     store_scan_begin(&image->scan, &image->super);
     for (uint32_t index = 1; index + 1 < image->super.block_count; index++) {
-        bool is_slot = index >= block_super_slot_index(&image->super, 0);
+        bool is_slot = index >= first_slot;
         if (!read_block(image, index, bytes)) {
             image->missing_slots += is_slot;
             continue;
         }
+        image->unreadable += image->read_failed;
         store_scan_add(&image->scan, index, bytes);
-        image->foreign_slots += is_slot &&
-                                block_check(bytes, image->super.store) == BLOCK_DAMAGED &&
-                                block_check(bytes, 0) == BLOCK_DATA;
+        image->foreign_slots +=
+            is_slot && image->scan.slots[index - first_slot].state == SLOT_DAMAGED &&
+            block_check(bytes, 0) == BLOCK_DATA && !is_block_of(bytes, image->super.store);
     }
 }
 

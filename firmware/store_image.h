@@ -33,6 +33,7 @@ struct store_image {
     uint64_t size_bytes;
     uint32_t file_blocks; /* whole ones */
     uint32_t unreadable;  /* blocks the system could not read */
+    bool read_failed;     /* the last one */
     enum image_kind kind;
     struct block_super super;
     enum image_part supers[2]; /* the first, and its copy at the end */

@@ -236,6 +236,10 @@ class Whole(StoreTest):
         self.make(4, 0, 0, 3, "close")
         self.assertTrue(json.loads(self.verb("stats", "--format", "json").stdout)["clean_stop"])
         self.assertIn("stopped   in order", self.verb("stats").stdout)
+        self.make(5, 0, 0, 10, "cut")  # no checkpoint since
+        page = json.loads(self.verb("verify", "--format=json").stdout)
+        self.assertGreater(page["totals"]["records_behind_checkpoint"], 0)
+        self.assertIn("not in order", self.verb("stats").stdout)
 
     def test_verify(self):
         results = self.usual()
@@ -546,7 +550,11 @@ class Damaged(StoreTest):
         for length in (size - BLOCK, size - 1, size // 2, 5000, BLOCK):
             with self.subTest(length):
                 self.image.bytes = bytearray(self.whole[:length])
-                self.check(1, f"the file is cut: {length} of {size} bytes are there")
+                page = self.check(1, f"the file is cut: {length} of {size} bytes are there")
+                slots = page["slots"]
+                self.assertEqual(sum(v for k, v in slots.items() if k != "total"), slots["total"])
+                self.assertEqual(slots["missing"], (size - BLOCK - 1 - length) // BLOCK + 1
+                                 if length > 4 * BLOCK else slots["total"])
         self.image.bytes = bytearray(self.whole[:BLOCK - 1])
         self.check(1, "no block says", 0)
         self.image.bytes = bytearray(self.whole + b"x")
