@@ -93,12 +93,22 @@ static size_t length_field_bytes(size_t length_bytes)
     return TAG_BYTES + varint_bytes(length_bytes) + length_bytes;
 }
 
+/* Most texts are ASCII from end to end, and then go in one piece. */
+static size_t ascii_bytes(const char *text)
+{
+    size_t count = 0;
+    while (text[count] > 0 && text[count] < 0x7f) {
+        count++;
+    }
+    return count;
+}
+
 /* A receiver refuses the whole body over one string that is no UTF-8, so each such byte becomes
  * U+FFFD. */
 static size_t text_bytes(const char *text)
 {
-    size_t count = 0, length;
-    for (const char *next = text; *next != '\0'; next += length) {
+    size_t count = ascii_bytes(text), length;
+    for (const char *next = text + count; *next != '\0'; next += length) {
         length = utf8_length(next);
         count += length == 0 ? UTF8_REPLACEMENT_BYTES : length;
         length = length == 0 ? 1 : length;
@@ -108,9 +118,10 @@ static size_t text_bytes(const char *text)
 
 static void append_text_field(struct buffer *out, unsigned field, const char *text)
 {
-    size_t length;
+    size_t length = ascii_bytes(text);
     append_length(out, field, text_bytes(text));
-    for (const char *next = text; *next != '\0'; next += length) {
+    buffer_append(out, text, length);
+    for (const char *next = text + length; *next != '\0'; next += length) {
         length = utf8_length(next);
         if (length == 0) {
             buffer_append_string(out, UTF8_REPLACEMENT);
