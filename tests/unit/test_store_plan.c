@@ -75,7 +75,8 @@ static void plan_tells_the_least_size(void **state)
     for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
         char lines[64], expected[160];
         struct store_plan plan = plan_of("", "", counts[i]);
-        (void)snprintf(lines, sizeof lines, "store_size = %dK\n", (int)(plan.least_bytes / 1024));
+        (void)snprintf(lines, sizeof lines, "store_size = %dK\nflash = disk\n",
+                       (int)(plan.least_bytes / 1024));
         load_good(site(lines, "", counts[i]));
         store_plan_make(&config, &plan);
         assert_int_equal(plan.slots, BLOCK_SLOTS_MIN);
