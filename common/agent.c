@@ -300,9 +300,32 @@ static void start_due(struct agent *agent, usec_t now_us)
 
 /* Turns. */
 
+/* What the store has done goes into the ledger behind it, with records that wait for a commit
+ * anyway: a record of each commit would ask for the next. */
+static void follow_store(struct agent *agent)
+{
+    const struct store_numbers *numbers = &agent->store.numbers;
+    const uint64_t known[] = {
+        [LEDGER_STORE_WRITTEN - LEDGER_STORE_WRITTEN] = numbers->blocks_written,
+        [LEDGER_DROPPED_WRAP - LEDGER_STORE_WRITTEN] = numbers->dropped_wrap,
+        [LEDGER_DROPPED_MEMORY - LEDGER_STORE_WRITTEN] = numbers->dropped_memory,
+        [LEDGER_DROPPED_DAMAGED - LEDGER_STORE_WRITTEN] = numbers->dropped_damaged,
+    };
+    if (agent->ports.store.block_count == 0 || numbers->uncommitted_since_us == USEC_NEVER) {
+        return;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(known); i++) {
+        uint64_t told = store_ledger(&agent->store)->totals.counters[LEDGER_STORE_WRITTEN + i];
+        if (known[i] > told) {
+            store_count(&agent->store, LEDGER_STORE_WRITTEN + i, known[i] - told);
+        }
+    }
+}
+
 static usec_t step_running(struct agent *agent, usec_t now_us)
 {
     count_missed(agent, now_us);
+    follow_store(agent);
     start_due(agent, now_us);
     if (agent_push_ready(agent, now_us)) {
         agent_push_begin(agent, now_us, now_us + agent->push.timeout_us);

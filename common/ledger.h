@@ -29,7 +29,13 @@ enum ledger_counter {
     LEDGER_STORE_ERROR_FIRST = 8, /* + enum block_error: operations that failed */
     LEDGER_STORE_ERROR_END = 16,
     LEDGER_STORE_HUNG = 16, /* operations given up as hung */
-    LEDGER_COUNTERS = 64    /* codes there is room for */
+    /* What the store knows of itself (store_numbers), followed by the agent so that it is committed
+     * before it is told, like the rest. */
+    LEDGER_STORE_WRITTEN = 17, /* blocks */
+    LEDGER_DROPPED_WRAP = 18,  /* results */
+    LEDGER_DROPPED_MEMORY = 19,
+    LEDGER_DROPPED_DAMAGED = 20,
+    LEDGER_COUNTERS = 64 /* codes there is room for */
 };
 
 /* The part that grows with each record; copied whole to be staged and published. */

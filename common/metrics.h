@@ -63,8 +63,7 @@ struct store_series {
     bool configured;
     bool durable, is_volatile;
     enum store_trouble trouble;
-    uint64_t dropped_wrap, dropped_memory, dropped_damaged; /* results */
-    uint64_t size_bytes, written_bytes, results;
+    uint64_t size_bytes, results;
     double used_ratio;
     usec_t uncommitted_us;     /* age of the oldest record that is not durable; 0: all is */
     usec_t commit_duration_us; /* of the last one; negative: none yet */

@@ -38,11 +38,11 @@ void metrics_store_volatile(struct walk *walk)
 
 void metrics_store_dropped(struct walk *walk)
 {
-    const struct store_series *store = &walk->agent->store;
-    if (store->configured) {
-        walk_sample_labelled(walk, "reason", "wrap", (double)store->dropped_wrap);
-        walk_sample_labelled(walk, "reason", "memory", (double)store->dropped_memory);
-        walk_sample_labelled(walk, "reason", "damaged", (double)store->dropped_damaged);
+    const uint64_t *counters = walk->agent->counters;
+    if (walk->agent->store.configured) {
+        walk_sample_labelled(walk, "reason", "wrap", (double)counters[LEDGER_DROPPED_WRAP]);
+        walk_sample_labelled(walk, "reason", "memory", (double)counters[LEDGER_DROPPED_MEMORY]);
+        walk_sample_labelled(walk, "reason", "damaged", (double)counters[LEDGER_DROPPED_DAMAGED]);
     }
 }
 
@@ -95,5 +95,5 @@ void metrics_store_last_commit(struct walk *walk)
 
 void metrics_store_written(struct walk *walk)
 {
-    sample_if_configured(walk, (double)walk->agent->store.written_bytes);
+    sample_if_configured(walk, (double)walk->agent->counters[LEDGER_STORE_WRITTEN] * BLOCK_BYTES);
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "agent_world.h"
+#include "hash.h"
 
 static struct world world;
 
@@ -52,6 +53,10 @@ static struct account {
     unsigned epoch_count;
     uint64_t at_write[WORLD_TARGETS][OUTCOME_COUNT], durable[WORLD_TARGETS][OUTCOME_COUNT];
     uint64_t looks, behind;
+    struct {
+        uint64_t hash; /* of a series; 0: free */
+        double value;
+    } counters[8192];
     bool durable_only; /* nothing else may be told */
     usec_t device_us;  /* each operation takes up to this long */
 } account;
@@ -106,6 +111,28 @@ static struct told *find_told(void)
     return told;
 }
 
+/* No counter of any name ever falls within its epoch, which is part of its key. */
+static void check_counters(void)
+{
+    for (unsigned i = 0; i < world_reader.sample_count; i++) {
+        const struct reader_sample *sample = &world_reader.samples[i];
+        uint64_t hash = hash64(HASH64_START, sample->key, strlen(sample->key));
+        if (strstr(sample->key, "epoch=") == NULL) {
+            continue;
+        }
+        unsigned at = (unsigned)(hash % ARRAY_LEN(account.counters));
+        while (account.counters[at].hash != 0 && account.counters[at].hash != hash) {
+            at = (at + 1) % ARRAY_LEN(account.counters);
+        }
+        if (sample->value < account.counters[at].value) {
+            fail_msg("%s fell from %g to %g", sample->key, account.counters[at].value,
+                     sample->value);
+        }
+        account.counters[at].hash = hash;
+        account.counters[at].value = sample->value;
+    }
+}
+
 static uint64_t told_results(unsigned target, unsigned outcome)
 {
     static const char *const parts[] = {"result=\"success\"", "result=\"failure\"",
@@ -119,6 +146,7 @@ static void look(struct world *at)
 {
     struct told *told = find_told();
     account.looks++;
+    check_counters();
     for (unsigned i = 0; i < at->config.target_count; i++) {
         for (unsigned outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
             uint64_t now = told_results(i, outcome);
@@ -318,6 +346,39 @@ static void agent_remembers_what_was_pushed(void **state)
     assert_int_equal(world.agent.store.pushed_ordinal, pushed);
 }
 
+/* The store's own numbers go the way of all others: recorded, committed, told. */
+static void agent_tells_what_the_store_wrote_and_dropped(void **state)
+{
+    static const char small_text[] = "[agent]\nsite = branch-0042\nstore = s\nstore_size = 64K\n"
+                                     "commit = 10s\nflash = disk\n" PUSH PROBES;
+    const struct store_numbers *numbers = &world.agent.store.numbers;
+    (void)state;
+    begin(small_text, 11);
+    run_for(5 * USEC_PER_HOUR);
+    assert_true(numbers->dropped_wrap > 2000);
+    assert_in_range(world_sample("picket_store_dropped_results_total", "branch-0042", "wrap"),
+                    numbers->dropped_wrap - 2000, numbers->dropped_wrap);
+    assert_in_range(world_sample("picket_store_written_bytes_total", "branch-0042", ""),
+                    (numbers->blocks_written - 8) * BLOCK_BYTES,
+                    numbers->blocks_written * BLOCK_BYTES);
+    /* Counting what was written costs no commit of its own. */
+    assert_in_range(world.device.ended[BLOCK_SYNC], 1700, 2100);
+    run_for(USEC_PER_MINUTE);
+    for (unsigned i = 0; i < WORLD_TARGETS; i++) {
+        world.runs[i].ends_us = world.runs[i].active ? world.now_us : 0;
+    }
+    world.plan = NULL;
+    world.refuses = true;
+    world.agent.push.due_us = USEC_NEVER;
+    for (unsigned i = 0; i < world.agent.schedule.count; i++) {
+        world.agent.schedule.entries[i].interval_us = 0; /* nothing is due any more */
+    }
+    run_for(USEC_PER_MINUTE);
+    uint64_t syncs = world.device.ended[BLOCK_SYNC];
+    run_for(USEC_PER_HOUR);
+    assert_int_equal(world.device.ended[BLOCK_SYNC], syncs);
+}
+
 /* Restarts. */
 
 static struct ledger_totals before, after;
@@ -334,7 +395,11 @@ static void kill_and_compare(void)
     run_until_opened();
     ledger_totals_copy(&after, &store_ledger(&world.agent.store)->totals);
     assert_int_equal(store_ledger(&world.agent.store)->epoch, epoch);
-    assert_memory_equal(after.counters, before.counters, sizeof after.counters);
+    assert_memory_equal(after.counters, before.counters,
+                        LEDGER_STORE_WRITTEN * sizeof before.counters[0]);
+    for (unsigned i = LEDGER_STORE_WRITTEN; i < LEDGER_COUNTERS; i++) {
+        assert_true(after.counters[i] >= before.counters[i]); /* the store was at work meanwhile */
+    }
     for (unsigned i = 0; i < world.config.target_count; i++) {
         assert_memory_equal(&after.slis[i], &before.slis[i], sizeof after.slis[i]);
     }
@@ -643,6 +708,7 @@ int main(void)
         cmocka_unit_test(agent_tells_zero_before_the_first_commit),
         cmocka_unit_test(agent_push_waits_for_a_commit_but_not_for_long),
         cmocka_unit_test(agent_remembers_what_was_pushed),
+        cmocka_unit_test(agent_tells_what_the_store_wrote_and_dropped),
         cmocka_unit_test(agent_killed_at_any_moment_goes_on_exactly),
         cmocka_unit_test(agent_without_a_store_goes_on_exactly_when_killed),
         cmocka_unit_test(agent_after_a_power_cut_loses_no_more_than_commit_and_takes_nothing_back),
