@@ -8,12 +8,13 @@ that a kill of agent and supervisor may cost; anything left over is the test's f
 import asyncio
 import collections
 import contextlib
+import http.server
 import json
 import random
 import threading
 import time
 
-from support import PATIENCE, picketd
+from support import PATIENCE, parse_protobuf, picketd
 
 # A run's start is kept to the millisecond.
 STAMP = 0.002
@@ -49,6 +50,12 @@ class CountingTargets:
         self.port = self.server.sockets[0].getsockname()[1]
         ready.set()
         self.loop.run_forever()
+        self.server.close()
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self.loop.close()
 
     async def serve(self, reader, writer):
         request = None
@@ -87,7 +94,54 @@ class CountingTargets:
         self.thread.join(10)
 
 
-Result = collections.namedtuple("Result", "start end outcome reason number")
+class Receiver:
+    """Takes every push and keeps what was told, and when."""
+
+    def __init__(self):
+        self.bodies = []  # (moment it was here in whole, bytes)
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_PUT(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.bodies.append((time.monotonic(), body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_POST = do_PUT
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def told(self, until=float("inf")):
+        """The last body that was here by then."""
+        last = [body for moment, body in self.bodies if moment <= until][-1:]
+        return parse_protobuf(last[0]) if last else {}
+
+    def history(self):
+        """Each series over all bodies: {(name, labels): [value, …]}."""
+        history = collections.defaultdict(list)
+        for _, body in list(self.bodies):
+            for key, value in parse_protobuf(body).items():
+                history[key].append(value)
+        return history
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def is_counter(name):
+    return name.startswith("picket_") and name.endswith(("_total", "_count", "_sum", "_bucket"))
+
+
+Result = collections.namedtuple("Result", "start end outcome reason number probe")
 
 
 def dump(path, check=True):
@@ -101,7 +155,8 @@ def dump(path, check=True):
         start = one["monotonic_ms"] / 1000
         numbers.append(one["number"])
         results[one["instance"]].append(Result(start, start + one["duration_seconds"],
-                                               one["outcome"], one["reason"], one["number"]))
+                                               one["outcome"], one["reason"], one["number"],
+                                               one["probe"]))
     if any(b != a + 1 for a, b in zip(numbers, numbers[1:])):
         raise AssertionError(f"numbers of results have holes or turns: {path}")
     return results

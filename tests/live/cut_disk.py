@@ -111,6 +111,8 @@ class Server:
         self.medium = Medium(size)
         self.control = control
         self.fails = {}  # "write", "sync" or "read": the errno it ends with, 0: not at all
+        self.fail_times = None  # so often, None: until it is healed
+        self.failed = 0
         self.held = []   # replies to operations that hang
         self.armed = None  # a cut to be made before an operation to come
         self.fuse = os.open("/dev/fuse", os.O_RDWR)
@@ -137,6 +139,11 @@ class Server:
             self.held.append((unique, done, data))
         else:
             self.reply(unique, self.fails[what])
+            self.failed += 1
+            if self.fail_times is not None:
+                self.fail_times -= 1
+                if self.fail_times == 0:
+                    self.fails = {}
 
     def serve(self, request):
         opcode, unique = struct.unpack_from("<IQ", request, 4)
@@ -202,7 +209,7 @@ class Server:
             medium.durable[:] = medium.current
             return len(data)
         if verb == "fail":
-            self.fails = rest[0]
+            self.fails, self.fail_times = rest
             return None
         if verb == "heal":
             self.fails, held, self.held = {}, self.held, []
@@ -211,7 +218,7 @@ class Server:
                 self.reply(unique, 0, data)
             return len(held)
         if verb == "counts":
-            return [medium.writes, medium.flushes]
+            return [medium.writes, medium.flushes, self.failed]
         raise ValueError(verb)
 
     def run(self):
@@ -278,9 +285,14 @@ class CutDisk:
         """Holds, durably, what that file holds; before anybody has read it."""
         return self.ask("load", str(path))
 
-    def fail(self, **errors):
-        """write=, sync=, read=: from now on these end in that errno; 0: they do not end."""
-        self.ask("fail", errors)
+    def fail(self, times=None, **errors):
+        """write=, sync=, read=: these end in that errno, `times` times or from now on; 0: they do
+        not end."""
+        self.ask("fail", errors, times)
+
+    def counts(self):
+        """Writes and flushes that were done, and operations that failed."""
+        return self.ask("counts")
 
     def heal(self):
         return self.ask("heal")

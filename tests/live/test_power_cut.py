@@ -8,20 +8,18 @@ was written since the last flush is kept, lost, torn by sectors, or cut off, and
 mounted, which replays the journal of ext4, read, and given to an agent of its own. Needs root, a
 loop device and FUSE. PICKET_SEED repeats a run, PICKET_CUTS says how many."""
 
-import http.server
 import os
 import random
 import shutil
 import subprocess
-import threading
 import time
 import unittest
 
 import cut_disk
 import support
-from accounting import Account, CountingTargets, Kill, dump, stats
+from accounting import Account, CountingTargets, Kill, Receiver, dump, is_counter, stats
 from cut_disk import CutDisk
-from support import Agent, LiveTest, parse_protobuf, parse_text, picketd, wait_until
+from support import Agent, LiveTest, parse_text, picketd, wait_until
 
 SEED = int(os.environ.get("PICKET_SEED", random.randrange(1 << 32)))
 CUTS = int(os.environ.get("PICKET_CUTS", "60"))
@@ -66,46 +64,10 @@ def run(*command, codes=(0,)):
     return done.stdout
 
 
-class Receiver:
-    """Takes every push and keeps what was told, and when."""
-
-    def __init__(self):
-        self.bodies = []  # (moment it was here in whole, series)
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_PUT(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.bodies.append((time.monotonic(), body))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            do_POST = do_PUT
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def told(self, until):
-        """The greatest value of each counter that was told up to then: {(name, labels): value}."""
-        last = [body for moment, body in self.bodies if moment <= until][-1:]
-        return counters(parse_protobuf(last[0])) if last else {}
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 def counters(series):
     """Of the probes: those that a store keeps."""
     return {key: value for key, value in series.items()
-            if key[0].startswith("picket_probe_") and
-            key[0].endswith(("_total", "_count", "_sum", "_bucket"))}
+            if key[0].startswith("picket_probe_") and is_counter(key[0])}
 
 
 def plain(series):
@@ -186,7 +148,7 @@ class PowerCut(LiveTest):
         run("mount", "-t", "ext4", "-o", "loop", image, mount)
         try:
             # Told before the cut is what the receiver had in whole by then.
-            told = receiver.told(begun)
+            told = counters(receiver.told(begun))
             self.judge(mount, told, urls, (begun, over), what)
             if (mount / "store.pk").exists():
                 self.resume(mount, urls, told, size, what)
@@ -251,7 +213,7 @@ class PowerCut(LiveTest):
         finally:
             agent.close()
             receiver.close()
-        now = receiver.told(time.monotonic())
+        now = counters(receiver.told())
         for key, value in told.items():
             self.assertIn(key, now, f"the epoch changed: {what}\n{agent.log()[-1000:]}")
             self.assertGreaterEqual(now[key] + 1e-9, value, f"{key}: {what}")
