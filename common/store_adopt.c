@@ -40,11 +40,11 @@ void store_begin_new(struct store *store, uint64_t identity)
     store->first_seq = 1;
 }
 
-/* Counts the records of a block behind `after`; false when it does not follow that. */
-static bool replay_tail_block(struct store *store, const struct tail_block *block, uint64_t after)
+void store_tail_replay(struct store *store, uint64_t seq)
 {
+    const struct tail_block *block = store_tail_block(store, seq);
     struct block_data data = {
-        .seq = block->head.seq,
+        .seq = seq,
         .used = (uint16_t)tail_used(block),
         .records = (uint16_t)tail_records(block),
         .first_ordinal = block->head.first_ordinal,
@@ -52,11 +52,17 @@ static bool replay_tail_block(struct store *store, const struct tail_block *bloc
         .base_ms = block->head.base_ms,
         .wall_offset_ms = block->head.wall_offset_ms,
     };
+    store_replay_begin(&store->replay, &data, block->payload);
+}
+
+/* Counts the records of a block behind `after`; false when it does not follow that. */
+static bool replay_tail_block(struct store *store, const struct tail_block *block, uint64_t after)
+{
     struct record record;
-    if (data.first_ordinal > after + 1) {
+    if (block->head.first_ordinal > after + 1) {
         return false;
     }
-    store_replay_begin(&store->replay, &data, block->payload);
+    store_tail_replay(store, block->head.seq);
     while (store_replay_next(&store->replay, &record)) {
         if (store->replay.ordinal > after) {
             ledger_apply(&store->ledger, &record);
@@ -79,6 +85,12 @@ static uint64_t tail_first(const struct tail *tail, uint64_t newest)
     return first;
 }
 
+static bool is_durable(const struct tail *tail, uint64_t seq)
+{
+    const struct tail_block *block = tail_block(tail, seq);
+    return block->head.first_ordinal + tail_records(block) <= tail_durable(tail).ordinal + 1;
+}
+
 static bool adopt_tail_from(struct store *store, const struct tail_checkpoint *taken)
 {
     const struct tail *tail = store->tail;
@@ -98,6 +110,9 @@ static bool adopt_tail_from(struct store *store, const struct tail_checkpoint *t
         return false;
     }
     store->first_seq = first;
+    while (store->first_seq < newest && is_durable(tail, store->first_seq)) {
+        store->first_seq++;
+    }
     store->open_seq = newest;
     store->coder = store->replay.coder;
     store->wall_offset_ms = store->replay.wall_offset_ms;

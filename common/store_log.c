@@ -10,11 +10,13 @@
 /* The oldest block that is not wholly durable makes room in memory. */
 static void drop_first(struct store *store)
 {
-    uint64_t next_result = store_tail_block(store, store->first_seq + 1)->head.first_result;
-    uint64_t results = next_result - store_tail_block(store, store->first_seq)->head.first_result;
-    uint32_t slot = store_find_slot(store, store->first_seq);
-    uint64_t durable = slot == STORE_NO_SLOT ? 0 : store->scan.slots[slot].results;
-    store->numbers.dropped_memory += results > durable ? results - durable : 0;
+    uint64_t durable = tail_durable(store->tail).ordinal;
+    struct record record;
+    store_tail_replay(store, store->first_seq);
+    while (store_replay_next(&store->replay, &record)) {
+        bool lost = record.sort == RECORD_RESULT && store->replay.ordinal > durable;
+        store->numbers.dropped_memory += lost;
+    }
     store->first_seq++;
 }
 

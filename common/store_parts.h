@@ -75,6 +75,8 @@ void store_open_settle(struct store *store, usec_t now_us);
 
 /* Takes over what a checkpoint says beside the totals, where that is more than is known. */
 void store_take_numbers(struct store *store, const struct checkpoint *checkpoint);
+/* Begins to walk the records of a block of the tail with store->replay. */
+void store_tail_replay(struct store *store, uint64_t seq);
 /* Goes on with the totals a dead process left in memory; false when there are none. */
 bool store_adopt_tail(struct store *store);
 /* A ledger nobody knows yet, in a tail of its own. */
