@@ -743,6 +743,19 @@ class Check(StoreTest):
         self.assertRegex(done.stdout, "flash +disk, not worn")
         self.assertEqual((page["flash_life_years"], page["flash_size_bytes"]), (None, None))
 
+    def test_the_hours_are_there(self):
+        """In a store that has been full for long. One result in five is no success here, and costs
+        two bytes more, so hours are compared at the same bytes a result."""
+        self.make(1, 0, 0, 25000, "close")
+        held = json.loads(self.verb("stats", "--format=json").stdout)
+        self.assertGreater(held["dropped"]["wrap"], 1000)
+        page = self.check("store = /s.pk\nstore_size = 256K\n")[1]
+        self.assertLess(held["bytes_per_result"], 5)
+        ratio = (held["hours"] * held["bytes_per_result"] /
+                 (page["store_hours"] * page["store_bytes_per_result"]))
+        self.assertGreater(ratio, 0.98)
+        self.assertLess(ratio, 1.05)
+
     def test_a_flash_that_is_worn_out_soon(self):
         done, page = self.check("store = /s.pk\nflash = sd\ncommit = 30s\n", code=2)
         self.assertRegex(done.stderr, r"site.conf:5: 'commit' 30s wears out the flash in 0\.9 years")
