@@ -41,6 +41,9 @@ class StoreTest(LiveTest):
         return wait_until(lambda: self.told() > more_than and self.told(),
                           f"more than {more_than} are told", seconds)
 
+    def wait_durable(self, agent, seconds=10):
+        return agent.wait_status(lambda s: s["store"]["state"] == "durable", "durable", seconds)
+
     def kill_worker(self, agent):
         worker = agent.worker
         os.kill(worker, signal.SIGKILL)
@@ -76,6 +79,7 @@ class Restarts(StoreTest):
             agent.kill()
             last = self.told()
             agent.start()
+            self.wait_durable(agent)
             recovered = sum(agent.target("p")["results"].values())
             self.assertGreaterEqual(recovered, last, "what was told is kept")
             # A commit of a second holds up to five results; two more may be on their way.
@@ -87,14 +91,14 @@ class Restarts(StoreTest):
 
     def test_an_orderly_end_loses_nothing_and_a_start_goes_on(self):
         agent = self.agent(self.site(commit="60s"))
-        for _ in range(3):
+        for life in range(1, 4):
             agent.wait_runs("p", self.target.count("/p") + 4)
             self.assertEqual(agent.terminate(), 0)
             self.assertEqual(self.told(), self.target.count("/p"))
             done = picketd("store", "verify", self.store)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             agent.start()
-            self.assertRegex(agent.log(), "stopped in order before")
+            agent.wait_log("stopped in order before", times=life)
         agent.terminate()
         self.assertEqual(len(self.epochs()), 1)
         # Each push that was accepted, the last ones of all lives but the newest included.
@@ -198,7 +202,7 @@ class Trouble(StoreTest):
         self.assertRegex(self.status(agent).stdout, r"(?m)^store    MEMORY: no_space, tried again")
         self.assertEqual(self.gateway.series().value(TROUBLE, cause="no_space"), 1)
         subprocess.run(["mount", "-o", "remount,size=4M", disk], check=True)
-        agent.wait_status(lambda s: s["store"]["state"] == "durable", "it is back", 30)
+        self.wait_durable(agent, 30)
         done = self.status(agent)
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertRegex(done.stdout, r"(?m)^store    VOLATILE ")
