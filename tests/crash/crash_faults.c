@@ -11,8 +11,8 @@
 enum {
     FIRST_OPS = 70,
     SECOND_OPS = 40,
-    SCRIPT_US_MAX = 3600, /* seconds */
-    STRIDE = 5,           /* each seed takes every so many operations: seeds share the work */
+    SCRIPT_SECONDS = 700,
+    STRIDE = 13, /* each seed takes every so many operations: seeds share the work */
 };
 
 static struct model models[2], shelf;
@@ -42,7 +42,7 @@ static void judge_end(uint64_t seed)
 /* Works for so many operations; a fault that struck is over after a while. */
 static void live(uint64_t ops, usec_t heal_after_us)
 {
-    usec_t struck_us = USEC_NEVER, end_us = world.now_us + SCRIPT_US_MAX * USEC_PER_SEC;
+    usec_t struck_us = USEC_NEVER, end_us = world.now_us + SCRIPT_SECONDS * USEC_PER_SEC;
     uint64_t end_ops = world.device.ops + ops;
     while (world.now_us < end_us && world.device.ops < end_ops && !world_is_full(&world)) {
         world_turn(&world, true);
@@ -85,7 +85,7 @@ static bool try_fault(uint64_t seed, const struct world_settings *settings, uint
                       enum crash_fault fault)
 {
     uint64_t dice = crash_mix(seed, op, fault);
-    usec_t heal_after_us = (fault == FAULT_LATE ? 45 : 60 + (usec_t)(dice % 600)) * USEC_PER_SEC;
+    usec_t heal_after_us = (fault == FAULT_LATE ? 45 : 60 + (usec_t)(dice % 300)) * USEC_PER_SEC;
     crash_begins();
     world_init(&world, seed, settings);
     world.is_lossy = is_lie(fault);

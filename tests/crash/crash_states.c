@@ -206,12 +206,14 @@ static void choose_settings(uint64_t seed, unsigned slots, struct world_settings
 {
     static const unsigned commits[] = {5, 20, 60}, rates[] = {150, 350, 900};
     uint64_t dice = crash_mix(seed, 11, 0);
-    unsigned commit = commits[dice / 8 % 3], records = rates[dice / 32 % 3];
+    unsigned commit = commits[dice / 32 % 3], records = rates[dice / 128 % 3];
     *settings = (struct world_settings){
-        .slots = slots != 0 ? slots : 12 + (unsigned)(dice % 5),
+        .slots = slots != 0      ? slots
+                 : dice % 4 == 0 ? 4 + (unsigned)(dice / 4 % 5)
+                                 : 12 + (unsigned)(dice / 4 % 5),
         .commit_us = commit * USEC_PER_SEC,
         .records_per_round = records / commit,
-        .delay_max = (unsigned)(dice / 128 % 3),
+        .delay_max = (unsigned)(dice / 512 % 3),
     };
 }
 

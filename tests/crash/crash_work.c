@@ -177,6 +177,9 @@ void world_work(struct crash_world *world)
 {
     unsigned targets = world_config(world->settings.config)->target_count;
     uint64_t records = prng_below(&world->prng, world->settings.records_per_round + 1);
+    if (prng_below(&world->prng, 60) == 0) {
+        records *= 1 + prng_below(&world->prng, 30); /* several blocks at once */
+    }
     work_clock(world);
     for (uint64_t i = 0; i < records; i++) {
         unsigned target = (unsigned)prng_below(&world->prng, targets);

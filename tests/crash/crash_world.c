@@ -101,7 +101,7 @@ static void open_seen(struct crash_world *world)
     world->recovered_ordinal = ordinal;
     world->counts_anew = world->is_lossy && !world->tail_kept;
     bool knows_nothing = store_ledger(&world->store)->totals.ordinal < ordinal ||
-                         store_ledger(&world->store)->totals.ordinal <= 1;
+                         store_ledger(&world->store)->totals.ordinal <= 3;
     if (world->store.state == STORE_MEMORY && knows_nothing && world->model->ordinal > 0 &&
         world->device.file.exists && !world->is_lossy && world->shelf != NULL) {
         fork_model(world);
