@@ -625,6 +625,21 @@ static void agent_stopped_while_opening_waits_for_the_store_until_the_deadline(v
     assert_int_equal(world.submitted, 0);
 }
 
+static void agent_stopped_while_opening_pushes_what_a_dead_process_left(void **state)
+{
+    (void)state;
+    begin(site_text, 84);
+    run_for(USEC_PER_MINUTE);
+    world.device.takes_us = 300 * USEC_PER_MSEC;
+    world_kill(&world);
+    uint64_t started = world.started[0];
+    (void)agent_step(&world.agent, world.now_us);
+    assert_int_equal(world.agent.state, AGENT_OPENING);
+    stop_in_order();
+    assert_int_equal(world.started[0], started);
+    assert_all_is_told();
+}
+
 static void agent_whose_device_hangs_from_the_start_measures_all_the_same(void **state)
 {
     (void)state;
@@ -726,6 +741,7 @@ int main(void)
         cmocka_unit_test(agent_goes_on_when_the_device_hangs),
         cmocka_unit_test(agent_measures_nothing_before_totals_are_known),
         cmocka_unit_test(agent_stopped_while_opening_waits_for_the_store_until_the_deadline),
+        cmocka_unit_test(agent_stopped_while_opening_pushes_what_a_dead_process_left),
         cmocka_unit_test(agent_whose_device_hangs_from_the_start_measures_all_the_same),
         cmocka_unit_test(agent_stop_is_over_in_time_whatever_the_device_does),
         cmocka_unit_test(agent_stop_at_once_leaves_a_store_that_opens),
