@@ -210,7 +210,7 @@ static bool parse_options(int argc, char **argv, struct options *options)
             return false;
         }
     }
-    return options->slots == 0 || (options->slots >= 4 && options->slots <= 32);
+    return options->slots == 0 || (options->slots >= 6 && options->slots <= 32);
 }
 
 int main(int argc, char **argv)

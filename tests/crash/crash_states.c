@@ -209,7 +209,7 @@ static void choose_settings(uint64_t seed, unsigned slots, struct world_settings
     unsigned commit = commits[dice / 32 % 3], records = rates[dice / 128 % 3];
     *settings = (struct world_settings){
         .slots = slots != 0      ? slots
-                 : dice % 4 == 0 ? 4 + (unsigned)(dice / 4 % 5)
+                 : dice % 4 == 0 ? 6 + (unsigned)(dice / 4 % 4)
                                  : 12 + (unsigned)(dice / 4 % 5),
         .commit_us = commit * USEC_PER_SEC,
         .records_per_round = records / commit,
