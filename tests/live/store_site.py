@@ -28,11 +28,11 @@ def probes(targets, prefix, whats=WHATS):
             for number, what in enumerate(whats)}
 
 
-def site(name, store, urls, push, commit=COMMIT, agent="", interval=INTERVAL):
+def site(name, store, urls, push, commit=COMMIT, every=1):
     text = (f"[agent]\nsite = {name}\nstore = {store}\nstore_size = 1M\ncommit = {commit:g}s\n"
-            f"flash = disk\nconcurrency = 32\n{agent}\n"
-            f"[push]\nurl = {push}\ninterval = 1s\ntimeout = 5s\n"
-            f"[defaults]\ninterval = {int(interval * 1000)}ms\ntimeout = {int(TIMEOUT * 1000)}ms\n")
+            f"flash = disk\nconcurrency = 32\n"
+            f"[push]\nurl = {push}\ninterval = {every}s\ntimeout = 5s\n"
+            f"[defaults]\ninterval = {int(INTERVAL * 1000)}ms\ntimeout = {int(TIMEOUT * 1000)}ms\n")
     return text + "".join(f"[http {probe}]\nurl = {url}\n" for probe, url in urls.items())
 
 
@@ -50,22 +50,22 @@ def counters_of(gateway):
 class Site:
     """One agent with a store, its targets, and when it was killed."""
 
-    def __init__(self, test, name, gateway, push=None, urls=None, commit=COMMIT, **options):
+    def __init__(self, test, name, gateway, push=None, commit=COMMIT, every=1):
         self.test, self.name, self.gateway = test, name, gateway
-        self.urls = urls or probes(test.targets, name)
+        self.urls = probes(test.targets, name)
         self.folder = test.folder / name
         self.folder.mkdir()
         self.store = self.folder / "store.pk"
         self.push = push or gateway.url
-        self.commit = commit
-        self.agent = test.closing(Agent(self.folder, self.config(**options), start=False))
+        self.commit, self.every = commit, every
+        self.agent = test.closing(Agent(self.folder, self.config(), start=False))
         self.kills = []
         self.lives = []
         self.chance = random.Random(f"{SEED} {name}")
         self.error = None
 
-    def config(self, **options):
-        return site(self.name, self.store, self.urls, self.push, self.commit, **options)
+    def config(self):
+        return site(self.name, self.store, self.urls, self.push, self.commit, self.every)
 
     def begin(self):
         self.agent.start()

@@ -38,7 +38,8 @@ class Media(StoreTest):
     def begin(self, name):
         """An agent that goes on, on this medium, with a store made elsewhere."""
         receiver = self.closing(Receiver())
-        one = Site(self, name, None, push=receiver.url, commit=1.0)
+        # More commits than pushes: when the trouble begins, some of what is durable was not told.
+        one = Site(self, name, None, push=receiver.url, commit=1.0, every=4)
         one.receiver = receiver
         one.begin()
         one.agent.wait_runs("ok0", 3)
@@ -63,7 +64,7 @@ class Media(StoreTest):
             return (told.select("picket_store_durable") and
                     told.value("picket_store_durable") == durable and
                     (not cause or told.value("picket_store_trouble", cause=cause) == 1) and told)
-        return wait_until(look, f"{one.name}: told that durable is {durable}, {cause}", 15)
+        return wait_until(look, f"{one.name}: told that durable is {durable}, {cause}", 25)
 
     def trouble(self, one, disk, trouble, begin, seconds=15):
         """Trouble comes and goes; the agent stays."""
@@ -73,7 +74,7 @@ class Media(StoreTest):
         self.wait_store(one, "memory", trouble, seconds)
         self.wait_told(one, 0, trouble)
         served = len(self.targets.served(one.urls["ok0"]))
-        one.agent.wait_status(lambda status: status["store"]["epoch"] != epoch, "a new epoch")
+        one.agent.wait_status(lambda status: status["store"]["epoch"] != epoch, "a new epoch", 20)
         wait_until(lambda: len(self.targets.served(one.urls["ok0"])) > served + 2, "probes go on")
         disk.heal()
         self.wait_store(one, "durable", seconds=60)
