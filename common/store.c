@@ -69,6 +69,7 @@ void store_init(struct store *store, const struct config *config, const struct l
     store->prng.state = settings->entropy;
     store->now_us = now_us;
     store->wall_offset_ms = BLOCK_WALL_UNKNOWN;
+    store->frozen.head.seq = 0;
     store->retry_us = USEC_NEVER;
     store->retry_delay_us = RETRY_MIN_US;
     store->scan.slot_count = 0;

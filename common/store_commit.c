@@ -228,12 +228,23 @@ static void block_is_durable(struct store *store)
 
 /* A commit. */
 
+/* The open block would be full long before the next commit is due, and be written once more for the
+ * little that still went in: it ends here. `frozen` still is what it was at the last commit. */
+static bool is_nearly_full(const struct store *store)
+{
+    const struct tail_block *open = store_tail_block(store, store->open_seq);
+    unsigned used = tail_used(open);
+    unsigned before = store->frozen.head.seq == store->open_seq ? tail_used(&store->frozen) : 0;
+    return before < used && BLOCK_DATA_BYTES - used < (used - before) / 2;
+}
+
 void store_commit_begin(struct store *store, usec_t now_us)
 {
     if (store_scrub_begin(store, now_us)) {
         return;
     }
     ledger_totals_copy(&store->staged, &store->ledger.totals);
+    bool seals = is_nearly_full(store) && !store->settling;
     memcpy(&store->frozen, store_tail_block(store, store->open_seq), sizeof store->frozen);
     store->committing = true;
     store->commit_now = false;
@@ -241,6 +252,9 @@ void store_commit_begin(struct store *store, usec_t now_us)
     store->commit_until = store->open_seq;
     store->commit_begun_us = now_us;
     store->since_next_us = USEC_NEVER;
+    if (seals) {
+        store_seal(store);
+    }
     if (store->checkpoint_owed) {
         store_checkpoint_begin(store, &store->staged, false, now_us);
     } else {

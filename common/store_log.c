@@ -44,16 +44,24 @@ void store_begin_block(struct store *store, uint64_t seq)
     store->open_seq = seq;
 }
 
-/* What the full block counts is committed at once: there is no better moment, and no later one. */
-static void seal(struct store *store)
+void store_seal(struct store *store)
 {
     store->seals++;
+    store_begin_block(store, store->open_seq + 1);
+}
+
+/* What the full block counts is committed at once: there is no better moment, and no later one. */
+static void commit_full(struct store *store)
+{
+    uint64_t full = store->open_seq;
     if (store->state == STORE_DURABLE && store->job == JOB_IDLE) {
         store_commit_begin(store, store->now_us);
     } else {
         store->commit_now = true;
     }
-    store_begin_block(store, store->open_seq + 1);
+    if (store->open_seq == full) {
+        store_seal(store);
+    }
 }
 
 static size_t encode(struct store *store, const struct record *record)
@@ -68,7 +76,7 @@ void store_append(struct store *store, const struct record *record)
     assert(store->open_seq != 0 && !store->closing);
     size_t size = encode(store, record);
     if (size == 0) {
-        seal(store);
+        commit_full(store);
         size = encode(store, record);
     }
     assert(size != 0);

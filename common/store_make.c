@@ -28,7 +28,8 @@ void store_make(struct store *store, bool take_over, usec_t now_us)
 {
     uint32_t blocks = checkpoint_blocks_needed(store);
     uint32_t slots = slots_of(store->settings.block_count, blocks);
-    if (slots < BLOCK_SLOTS_MIN || store->is_made) {
+    if (slots < BLOCK_SLOTS_MIN || store->settings.block_count < BLOCK_COUNT_MIN ||
+        store->is_made) {
         store_degrade(store, store->is_made ? STORE_IO : STORE_TOO_SMALL,
                       store->is_made ? "the file just made is not what was made" : "", now_us);
         return;

@@ -55,6 +55,8 @@ uint64_t store_random(struct store *store); /* never 0 */
 
 /* Appends a record and counts it. */
 void store_append(struct store *store, const struct record *record);
+/* The open block is full, or as good as full: the next one begins. */
+void store_seal(struct store *store);
 /* Begins a block of the log behind all there are. */
 void store_begin_block(struct store *store, uint64_t seq);
 

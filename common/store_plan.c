@@ -167,17 +167,22 @@ static double least(double a, double b)
     return a < b ? a : b;
 }
 
-/* A block that fills is written then, and the commit that was under way is over: each costs half a
- * commit on average, and never less than one write a block. */
+/* A block that a commit leaves with room for less than half of what came since the last one ends
+ * there. Any other fills and is written then, and the commit that was under way is over. */
 static void plan_writes(const struct config *config, struct store_plan *plan, usec_t commit_us)
 {
     double records = plan->results_per_day + pushes_per_day(config);
     double commits = least((double)USEC_PER_DAY / (double)commit_us, records);
     double filled = plan->results_per_day / plan->results_per_block;
-    double blocks = commits > filled / 2 ? commits + filled / 2 : filled;
-    double checkpoints = filled / least(STORE_CHECKPOINT_SEALS, plan->slots / 4);
+    double to_fill = commits / filled, whole = (double)(uint64_t)to_fill;
+    bool ends_early = whole >= 1 && to_fill - whole < 0.5;
+    double ended = ends_early ? commits / whole : filled;
+    double blocks = ends_early ? commits : filled * (whole + 1);
+    double checkpoints = ended / least(STORE_CHECKPOINT_SEALS, plan->slots / 4);
     plan->writes_per_day = blocks + checkpoints;
     plan->bytes_per_day = (blocks + checkpoints * plan->checkpoint_blocks) * BLOCK_BYTES;
+    plan->bytes_per_result = BLOCK_BYTES * ended / plan->results_per_day;
+    plan->hours = (plan->slots - SPARE_SLOTS) / ended * 24;
     plan->life_years = 0;
     if (plan->flash_bytes > 0) {
         double worn = plan->flash->unit_bytes > 0
@@ -212,8 +217,6 @@ void store_plan_make(const struct config *config, struct store_plan *plan)
     measure_load(&load, config, plan->results_per_day);
     double days = days_per_block(&load);
     plan->results_per_block = plan->results_per_day * days;
-    plan->bytes_per_result = BLOCK_BYTES / plan->results_per_block;
-    plan->hours = (plan->slots - SPARE_SLOTS) * days * 24;
     plan_writes(config, plan, config_number(config, &config->agent, AGENT_COMMIT));
 }
 

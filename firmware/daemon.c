@@ -42,7 +42,8 @@ struct daemon {
     struct signals signals;
     struct reload reload;
     struct loop loop;
-    bool stop_asked; /* by a signal: there is no way back, and the next one means now */
+    bool start_again; /* with the store that is there now */
+    bool stop_asked;  /* by a signal: there is no way back, and the next one means now */
 };
 
 static struct daemon daemon_state;
@@ -166,6 +167,14 @@ static void agent_source_step(void *context, const struct waits *ready, usec_t n
     (void)ready;
     agent_loop_lag(&daemon->agent, daemon->loop.lag_us);
     daemon->agent_wake_us = agent_step(&daemon->agent, now_us);
+    bool other = daemon->agent.store.trouble == STORE_OTHER;
+    if (other && daemon->agent.state == AGENT_RUNNING) { /* a file system that was mounted late */
+        logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
+                      "another store has appeared: starting again with it");
+        daemon->start_again = true;
+        agent_stop(&daemon->agent, now_us + STOP_TIME_US);
+        daemon->agent_wake_us = now_us;
+    }
 }
 
 static void server_source_waits(void *context, struct waits *waits)
@@ -335,7 +344,8 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
     tell_why_started(daemon);
     warn_of_what_has_no_effect(daemon);
     run_loop(daemon);
-    bool again = daemon->reload.state == RELOAD_GOOD;
+    bool again =
+        daemon->reload.state == RELOAD_GOOD || (daemon->start_again && !daemon->stop_asked);
     logger_printf(&daemon->logger, LOG_LEVEL_INFO, again ? "restarting" : "stopped");
     close_all(daemon);
     return again ? DAEMON_RELOAD : DAEMON_STOPPED;

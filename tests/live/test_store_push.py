@@ -107,6 +107,25 @@ class Restarts(StoreTest):
         self.assertGreaterEqual(self.gateway.series().value("picket_push_attempts_total",
                                                             result="accepted"), 3)
 
+    def test_a_store_that_appears_late_is_taken_up(self):
+        agent = self.agent(self.site())
+        before = self.wait_told(5)
+        self.assertEqual(agent.terminate(), 0)
+        before, first = self.told(), self.epochs()
+        away = self.store.rename(self.store.with_suffix(".away"))
+        late = self.folder / "not" / "mounted" / "store.pk"
+        agent.write(self.site(path=late))
+        agent.start()
+        self.assertEqual(agent.wait_status(
+            lambda s: s["store"]["state"] == "memory", "in memory")["store"]["trouble"], "denied")
+        wait_until(lambda: len(self.epochs()) == 2 or self.epochs() != first, "an epoch of its own")
+        late.parent.mkdir(parents=True)
+        away.rename(late)
+        agent.wait_log("another store has appeared", seconds=30)
+        wait_until(lambda: self.epochs() == first, "the epoch of the store", 20)
+        self.wait_durable(agent)
+        self.assertGreaterEqual(self.told(), before)
+
     def test_a_reload_goes_on_and_names_stay_apart(self):
         for store in (True, False):
             with self.subTest(store=store):
