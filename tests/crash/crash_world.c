@@ -28,7 +28,7 @@ void world_init(struct crash_world *world, uint64_t seed, const struct world_set
     model_init(world->model);
     world->ancestor = NULL;
     world->recovered_ordinal = 0;
-    world->is_forked = world->counts_anew = false;
+    world->is_forked = world->counts_anew = world->begins_anew = false;
     memset(&world->measured, 0, sizeof world->measured);
     memset(&world->lost, 0, sizeof world->lost);
     memset(&world->told_before, 0, sizeof world->told_before);
@@ -99,7 +99,13 @@ static void open_seen(struct crash_world *world)
     world->seen_open = true;
     world->device.delay_min = 0;
     world->recovered_ordinal = ordinal;
-    world->counts_anew = world->is_lossy && !world->tail_kept;
+    world->counts_anew = world->begins_anew || (world->is_lossy && !world->tail_kept);
+    if (world->begins_anew) {
+        (void)model_prefix(world->model, ordinal, &before);
+        world_sum_pushed(world, &after);
+        tally_subtract(&before, &after);
+        tally_add(&world->lost, &before);
+    }
     bool knows_nothing = store_ledger(&world->store)->totals.ordinal < ordinal ||
                          store_ledger(&world->store)->totals.ordinal <= 3;
     if (world->store.state == STORE_MEMORY && knows_nothing && world->model->ordinal > 0 &&

@@ -59,6 +59,7 @@ struct crash_world {
     struct model *past;  /* room for the ancestor's records; NULL: one is not followed */
     struct model *shelf; /* likewise for those of a device that was away at start */
     bool is_forked;      /* it was: the model begins anew, and the shelf has what the device has */
+    bool begins_anew;    /* totals were given up at the last start: the device could not be read */
     bool counts_anew;    /* the next epoch begins with what was recovered */
     /* What the life before the last cut had submitted. A write that was torn then lies unfinished
      * on the device; a later tear may finish it, and as long as nothing else was acknowledged
@@ -113,6 +114,8 @@ void world_judge_kept(const struct crash_world *world, const struct crash_world 
  * an epoch unless it is the newest block. */
 void world_judge_rotten(const struct crash_world *world, const struct crash_world *before);
 
+/* The last pushes of all epochs. */
+void world_sum_pushed(const struct crash_world *world, struct tally *pushed);
 /* Fails the case unless all that was measured and not lost was pushed, over all epochs. */
 void world_expect_exact(struct crash_world *world);
 
