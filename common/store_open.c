@@ -34,6 +34,14 @@ uint64_t store_damaged_results(const struct store *store, uint64_t submitted)
     return submitted > known ? submitted - known : 0;
 }
 
+/* A block that was durable, is not there any more, and still stands in the tail. */
+static bool is_lost(const struct store *store, uint64_t seq)
+{
+    return seq >= store->numbers.oldest_seq && store->first_seq - seq < CAP_TAIL_BLOCKS &&
+           store->open_seq - seq < CAP_TAIL_BLOCKS && tail_block(store->tail, seq) != NULL &&
+           !is_on_device(store, seq);
+}
+
 void store_take_slots(struct store *store)
 {
     const struct store_scan *scan = &store->scan;
@@ -53,6 +61,9 @@ void store_take_slots(struct store *store)
     store->generation = store_greater(store->generation, scan->greatest_generation);
     store->next_slot = 0;
     store->scrub_owed = true;
+    while (is_lost(store, store->first_seq - 1)) {
+        store->first_seq--;
+    }
     while (store->first_seq < store->open_seq && is_on_device(store, store->first_seq)) {
         store->first_seq++;
     }
