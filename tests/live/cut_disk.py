@@ -54,7 +54,8 @@ def unmount(target):
 
 
 def own_mounts():
-    """From here on this process and its children have mounts of their own, which end with them."""
+    """From here on this thread, and whatever it starts, have mounts of their own, which end with
+    them."""
     check(libc.unshare(CLONE_NEWNS), "unshare")
     mount("none", "/", "none", MS_REC | MS_PRIVATE)
 

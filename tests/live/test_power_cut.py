@@ -49,12 +49,6 @@ def missing():
     return None
 
 
-def setUpModule():
-    why = missing()
-    if why:
-        raise unittest.SkipTest(why)
-
-
 def run(*command, codes=(0,)):
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60,
@@ -80,6 +74,9 @@ def plain(series):
 class PowerCut(LiveTest):
     def setUp(self):
         super().setUp()
+        why = missing()
+        if why:
+            self.skipTest(why)
         print(f"PICKET_SEED={SEED}", flush=True)
         self.chance = random.Random(SEED)
         self.targets = self.closing(CountingTargets(SEED))
