@@ -126,6 +126,8 @@ struct store {
     usec_t submitted_us;
     uint32_t at, count; /* progress of the job */
     uint32_t single_until;
+    uint32_t read_index; /* of the block that is being read */
+    bool read_again;     /* for the second time */
     unsigned nth;
     bool gap;       /* the log does not reach from the checkpoint to its end */
     bool is_making; /* a new file is being made: `making` is its layout */

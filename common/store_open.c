@@ -105,10 +105,11 @@ static void go_on_with_scan(struct store *store, usec_t now_us)
 {
     const struct store_scan *scan = &store->scan;
     store_scan_finish(&store->scan, 0);
+    uint64_t end = scan->newest.first_ordinal + scan->newest.records; /* 0: an empty log */
     if (store->has_ledger) {
         store_take_slots(store);
         store_open_settle(store, now_us);
-    } else if (store->adopted) {
+    } else if (store->adopted && end <= store->ledger.totals.ordinal + 1) {
         store_take_slots(store);
         uint64_t logged =
             scan->live_count > 0 ? scan->newest.first_result - 1 + scan->newest.results : 0;
@@ -165,10 +166,11 @@ static void begin_scan(struct store *store, const struct block_super *super, use
         return;
     }
     struct tail_durable durable = tail_durable(store->tail);
-    store->adopted = !store->has_ledger && ours && durable.generation != 0 &&
+    bool tells = durable.generation != 0; /* else the file was made, but never known to be */
+    store->adopted = !store->has_ledger && ours && (tells || store->tail->detached) &&
                      store_adopt_tail(store) && store->ledger.totals.ordinal >= durable.ordinal;
     store_scan_begin(&store->scan, super);
-    if (store->has_ledger || store->adopted) {
+    if (tells && (store->has_ledger || store->adopted)) {
         store->scan.last_ordinal = durable.ordinal;
         store->scan.last_generation = durable.generation;
     }

@@ -8,6 +8,12 @@
 
 static void read_log(struct store *store, usec_t now_us);
 
+static void read_block(struct store *store, enum store_job job, uint32_t index, usec_t now_us)
+{
+    store->read_index = index;
+    store_submit(store, job, BLOCK_READ, index, 1, store->io.block, now_us);
+}
+
 static void replay_begin(struct store *store, usec_t now_us)
 {
     store->at = 0;
@@ -43,9 +49,8 @@ static void read_checkpoint(struct store *store, unsigned nth, usec_t now_us)
     store->nth = nth;
     store->at = 0;
     store->count = 0;
-    store_submit(store, JOB_READ_PART, BLOCK_READ,
-                 block_super_area_index(&store->scan.super, (unsigned)area), 1, store->io.block,
-                 now_us);
+    read_block(store, JOB_READ_PART, block_super_area_index(&store->scan.super, (unsigned)area),
+               now_us);
 }
 
 static void next_checkpoint(struct store *store, usec_t now_us)
@@ -75,8 +80,7 @@ static void part_reply(struct store *store, const struct block_reply *reply, use
     store->at++;
     if (store->at < found->parts) {
         uint32_t first = block_super_area_index(&store->scan.super, (unsigned)area);
-        store_submit(store, JOB_READ_PART, BLOCK_READ, first + store->at, 1, store->io.block,
-                     now_us);
+        read_block(store, JOB_READ_PART, first + store->at, now_us);
     } else if (checkpoint_decode(bytes, store->count, &store->decoded, &store->ledger)) {
         store->epoch_on_device = true;
         store->published_safe = true;
@@ -160,9 +164,8 @@ static void read_log(struct store *store, usec_t now_us)
         const struct store_slot *slot = &scan->slots[scan->live[store->at]];
         if (store->at + 1 == scan->live_count ||
             store_slot_last_ordinal(slot) > store->ledger.totals.ordinal) {
-            store_submit(store, JOB_READ_LOG, BLOCK_READ,
-                         block_super_slot_index(&scan->super, scan->live[store->at]), 1,
-                         store->io.block, now_us);
+            read_block(store, JOB_READ_LOG,
+                       block_super_slot_index(&scan->super, scan->live[store->at]), now_us);
             return;
         }
         store->at++;
@@ -195,8 +198,23 @@ void store_recover_begin(struct store *store, usec_t now_us)
     read_checkpoint(store, 0, now_us);
 }
 
+/* Damage stays; a read that failed may go well the next time, and a checkpoint is worth a try. */
+static bool read_again(struct store *store, usec_t now_us)
+{
+    bool first = !store->read_again;
+    store->read_again = first;
+    if (first) {
+        read_block(store, (enum store_job)store->job, store->read_index, now_us);
+    }
+    return first;
+}
+
 void store_recover_reply(struct store *store, const struct block_reply *reply, usec_t now_us)
 {
+    if (reply->error != BLOCK_OK && read_again(store, now_us)) {
+        return;
+    }
+    store->read_again = false;
     if (store->job == JOB_READ_PART) {
         part_reply(store, reply, now_us);
     } else {
