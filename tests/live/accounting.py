@@ -144,16 +144,18 @@ def is_counter(name):
 Result = collections.namedtuple("Result", "start end outcome reason number probe")
 
 
-def dump(path, check=True):
-    """{instance: its results in order} of a store, whole or not."""
+def dump(path, but_boot=None):
+    """{instance: its results in order} of a store; without those of one boot, if asked."""
     done = picketd("store", "dump", "--format", "json", path, timeout=60)
-    if check and done.returncode != 0:
+    if done.returncode != 0:
         raise AssertionError(f"store dump: exit {done.returncode}: {done.stderr}")
     results, numbers = collections.defaultdict(list), []
     for line in done.stdout.splitlines():
         one = json.loads(line)
         start = one["monotonic_ms"] / 1000
         numbers.append(one["number"])
+        if int(one["boot"], 16) == but_boot:
+            continue
         results[one["instance"]].append(Result(start, start + one["duration_seconds"],
                                                one["outcome"], one["reason"], one["number"],
                                                one["probe"]))
