@@ -20,6 +20,8 @@ from support import PATIENCE, parse_protobuf, picketd
 STAMP = 0.002
 # How long after its answer left a target a result may take to be recorded, on a busy machine.
 RECORDING = 0.4 * PATIENCE
+# How long after it was sent a request may be noticed by a busy target.
+ARRIVING = 0.2 * PATIENCE
 
 
 class Request:
@@ -224,12 +226,13 @@ class Account:
     def explain(self, url, request, kills, in_flight, uncommitted):
         ended = request.ended if request.ended is not None else float("inf")
         for kill in kills:
-            if request.came <= kill.over and kill.begun <= ended + RECORDING:
+            before = request.came <= kill.over + ARRIVING
+            if before and kill.begun <= ended + RECORDING:
                 if (url, kill) not in in_flight and kill.window == 0:
                     in_flight.add((url, kill))
                     self.lost_in_flight += 1
                     return
-            if kill.window and request.came <= kill.over and ended >= kill.begun - kill.window:
+            if kill.window and before and ended >= kill.begun - kill.window:
                 uncommitted[kill].append((url, request))
                 self.lost_uncommitted += 1
                 self.oldest_loss = max(self.oldest_loss, kill.begun - ended)
