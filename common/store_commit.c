@@ -285,13 +285,24 @@ static bool is_written(const struct store *store, uint64_t seq)
     return records == 0 || (slot != STORE_NO_SLOT && store->scan.slots[slot].records == records);
 }
 
+/* Memory dropped what stood before this block, and the device never had it: a checkpoint has to
+ * stand for that first, or the log would break off there. */
+static bool is_behind_a_hole(const struct store *store, uint64_t seq)
+{
+    uint64_t before = seq > store->commit_until ? store->staged.ordinal
+                                                : content_of(store, seq)->head.first_ordinal - 1;
+    return before > store_greater(tail_durable(store->tail).ordinal, store->covers);
+}
+
 void store_commit_go_on(struct store *store, usec_t now_us)
 {
-    uint64_t seq = store->commit_seq > store->first_seq ? store->commit_seq : store->first_seq;
+    uint64_t seq = store_greater(store->commit_seq, store->first_seq);
     while (seq <= store->commit_until && is_written(store, seq)) {
         seq++;
     }
-    if (seq > store->commit_until) {
+    if (is_behind_a_hole(store, seq)) {
+        store_checkpoint_begin(store, &store->staged, false, now_us);
+    } else if (seq > store->commit_until) {
         commit_is_done(store, now_us);
     } else {
         write_block(store, seq, now_us);

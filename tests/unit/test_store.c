@@ -1,0 +1,165 @@
+/* Guards against totals that a power cut can still take back, and against a store that says it is
+ * durable when the device holds less. The store alone, over a device in memory and virtual time.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "agent_world.h"
+
+static struct world world; /* its configuration, device and tail; no agent runs */
+static struct store store;
+
+#define SITE                                                                                       \
+    "[agent]\n"                                                                                    \
+    "site = branch-0042\n"                                                                         \
+    "store = s\n"                                                                                  \
+    "store_size = 512K\n"                                                                          \
+    "commit = 10s\n"                                                                               \
+    "flash = disk\n"                                                                               \
+    "[push]\n"                                                                                     \
+    "url = https://push.example.net:9091\n"                                                        \
+    "interval = 7s\n"
+#define PROBE                                                                                      \
+    "[fake portal]\n"                                                                              \
+    "url = a0\nurl = a1\n"                                                                         \
+    "interval = 2s\ntimeout = 2s\n"
+
+static void run_until(usec_t until_us)
+{
+    for (unsigned turns = 0; world.now_us < until_us; turns++) {
+        usec_t wake_us = usec_min(store_step(&store, world.now_us), until_us);
+        wake_us = usec_min(wake_us, fake_device_wake(&world.device));
+        world.now_us = usec_max(wake_us, world.now_us);
+        assert_in_range(turns, 0, 1000000);
+    }
+}
+
+static void run_for(usec_t duration_us)
+{
+    run_until(world.now_us + duration_us);
+}
+
+/* A process begins: with the tail of the one before, if any. */
+static void begin_life(const char *text)
+{
+    static struct logger logger;
+    struct store_plan plan;
+    world_load(&world, text);
+    store_plan_make(&world.config, &plan);
+    logger = (struct logger){&world, world_log};
+    struct store_settings settings = {
+        .device = fake_device_port(&world.device),
+        .block_count = plan.block_count,
+        .commit_us = config_number(&world.config, &world.config.agent, AGENT_COMMIT),
+        .boot = world.boot,
+        .entropy = prng_next(&world.prng),
+        .tail = &world.tail,
+    };
+    memset(&store, 0xa5, sizeof store);
+    store_init(&store, &world.config, &logger, &settings, world.now_us);
+}
+
+static void begin(void)
+{
+    memset(&world, 0, sizeof world);
+    world.now_us = 90 * USEC_PER_SEC;
+    world.boot = 1;
+    world.prng.state = 1;
+    world.device.now_us = &world.now_us;
+    begin_life(SITE PROBE);
+    run_for(USEC_PER_SEC);
+    assert_int_equal(store.state, STORE_DURABLE);
+}
+
+static void cut_power(void)
+{
+    memset(&world.tail, 0x5a, sizeof world.tail);
+    world.boot++;
+    fake_device_cut(&world.device);
+}
+
+static void add_result(unsigned target, usec_t duration_us)
+{
+    struct result result;
+    result_init(&result, (uint16_t)target, world.now_us);
+    result.duration_us = duration_us;
+    result_succeed(&result);
+    store_result(&store, target, &result);
+}
+
+/* As many as fill this many blocks of the log. */
+static void fill_blocks(unsigned blocks)
+{
+    for (uint64_t end = store.open_seq + blocks; store.open_seq < end;) {
+        world.now_us += 10 * USEC_PER_MSEC;
+        add_result(0, 20 * USEC_PER_MSEC);
+        (void)store_step(&store, world.now_us);
+    }
+}
+
+static uint64_t told_successes(void)
+{
+    return store_published(&store)->slis[0].results[OUTCOME_SUCCESS];
+}
+
+/* A new life after a power cut tells all that was told, under the same epoch. */
+static void assert_survives_a_cut(void)
+{
+    uint64_t epoch = store_ledger(&store)->epoch, told = told_successes();
+    cut_power();
+    world.device.takes_us = 0;
+    begin_life(SITE PROBE);
+    run_for(USEC_PER_SEC);
+    assert_int_equal(store.state, STORE_DURABLE);
+    assert_int_equal(store_ledger(&store)->epoch, epoch);
+    assert_in_range(told_successes(), told, UINT64_MAX);
+}
+
+static void store_keeps_totals_of_blocks_that_memory_had_no_room_for(void **state)
+{
+    (void)state;
+    begin();
+    fill_blocks(1);
+    world.device.takes_us = USEC_NEVER;
+    run_for(USEC_PER_MINUTE);
+    add_result(0, 20 * USEC_PER_MSEC);
+    run_for(USEC_PER_MINUTE);
+    assert_int_equal(store.state, STORE_MEMORY);
+    fill_blocks(CAP_TAIL_BLOCKS + 2); /* too few for a checkpoint to be due */
+    assert_true(store.numbers.dropped_memory > 0);
+    world.device.takes_us = 0;
+    world.device.ends_us = world.now_us;
+    run_for(USEC_PER_MINUTE);
+    assert_int_equal(store.state, STORE_DURABLE);
+    assert_survives_a_cut();
+}
+
+static void store_tells_no_total_of_a_block_that_memory_dropped_during_its_commit(void **state)
+{
+    (void)state;
+    begin();
+    fill_blocks(1);
+    run_for(USEC_PER_MINUTE);
+    world.device.takes_us = 25 * USEC_PER_SEC;
+    fill_blocks(2);
+    uint64_t before = told_successes();
+    fill_blocks(2 * CAP_TAIL_BLOCKS);
+    while (told_successes() == before) {
+        run_for(USEC_PER_SEC);
+    }
+    assert_true(store.numbers.dropped_memory > 0);
+    assert_survives_a_cut();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(store_keeps_totals_of_blocks_that_memory_had_no_room_for),
+        cmocka_unit_test(store_tells_no_total_of_a_block_that_memory_dropped_during_its_commit),
+    };
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
