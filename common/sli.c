@@ -139,6 +139,17 @@ bool sli_bind(struct sli *sli, const struct config_probe *probe)
     return changed;
 }
 
+/* What a bucket cannot give was counted before its bound was added, and stands above that. */
+static void subtract_buckets(uint64_t *buckets, const uint64_t *told, unsigned count)
+{
+    uint64_t above = 0;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t asked = told[i] + above, given = asked < buckets[i] ? asked : buckets[i];
+        buckets[i] -= given;
+        above = asked - given;
+    }
+}
+
 void sli_subtract(struct sli *sli, const struct sli *told)
 {
     assert(sli->duration.bound_count == told->duration.bound_count);
@@ -149,9 +160,7 @@ void sli_subtract(struct sli *sli, const struct sli *told)
         sli->failures[i] -= told->failures[i];
     }
     sli->missed -= told->missed;
-    for (unsigned i = 0; i <= sli->duration.bound_count; i++) {
-        sli->duration.buckets[i] -= told->duration.buckets[i];
-    }
+    subtract_buckets(sli->duration.buckets, told->duration.buckets, sli->duration.bound_count + 1);
     sli->duration.count -= told->duration.count;
     sli->duration.sum_us -= told->duration.sum_us;
 }

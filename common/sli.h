@@ -51,8 +51,9 @@ void sli_init(struct sli *sli, const struct config_probe *probe);
 /* Asks for a bound at each latency objective of the probe; returns whether there was a new one.
  * Asking twice is asking once. */
 bool sli_bind(struct sli *sli, const struct config_probe *probe);
-/* Takes away what `told`, an earlier state of the same indicators with the same bounds (or the very
- * same object), has counted; the bounds stay. */
+/* Takes away what `told`, a part of the same indicators with the same bounds (or the very same
+ * object), has counted; the bounds stay. Bounds may have been added since `sli` counted that part,
+ * but before `told` did. */
 void sli_subtract(struct sli *sli, const struct sli *told);
 /* Counts a record of sort RESULT (outcome, reason, duration) or MISSED; others count nothing. */
 void sli_add(struct sli *sli, const struct record *record);

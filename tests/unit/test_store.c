@@ -27,6 +27,7 @@ static struct store store;
     "[fake portal]\n"                                                                              \
     "url = a0\nurl = a1\n"                                                                         \
     "interval = 2s\ntimeout = 2s\n"
+#define OBJECTIVE "slo = latency 95% 800ms 30d\n"
 
 static void run_until(usec_t until_us)
 {
@@ -155,11 +156,33 @@ static void store_tells_no_total_of_a_block_that_memory_dropped_during_its_commi
     assert_survives_a_cut();
 }
 
+/* Results of before the objective count as slower than it, also those that are to be told later. */
+static void store_tells_no_bucket_below_zero_when_an_objective_is_added(void **state)
+{
+    (void)state;
+    begin();
+    add_result(0, 20 * USEC_PER_MSEC);
+    run_for(USEC_PER_MINUTE);
+    add_result(0, 700 * USEC_PER_MSEC); /* not durable */
+    fake_device_abandon(&world.device);
+    world.device.takes_us = USEC_NEVER;
+    begin_life(SITE PROBE OBJECTIVE);
+    run_for(USEC_PER_MINUTE);
+    assert_int_equal(store.state, STORE_MEMORY);
+    const struct histogram *told = &store_published(&store)->slis[0].duration;
+    assert_int_equal(told->bound_count, SLI_FIXED_BOUNDS + 1);
+    for (unsigned i = 0; i <= told->bound_count; i++) {
+        assert_in_range(told->buckets[i], 0, 1);
+    }
+    assert_int_equal(told->count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(store_keeps_totals_of_blocks_that_memory_had_no_room_for),
         cmocka_unit_test(store_tells_no_total_of_a_block_that_memory_dropped_during_its_commit),
+        cmocka_unit_test(store_tells_no_bucket_below_zero_when_an_objective_is_added),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }
