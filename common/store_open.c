@@ -58,6 +58,10 @@ void store_take_slots(struct store *store)
     numbers->blocks_written = store_greater(numbers->blocks_written, newest->blocks_written);
     int area = store_scan_area(scan, 0);
     store->area = area == 1 ? 1 : 0;
+    if (area < 0 || scan->areas[area].generation < tail_durable(store->tail).generation) {
+        store->checkpoint_owed = true; /* the last one is not there any more */
+        store->covers = 0;
+    }
     store->generation = store_greater(store->generation, scan->greatest_generation);
     store->next_slot = 0;
     store->scrub_owed = true;

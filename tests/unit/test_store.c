@@ -13,16 +13,17 @@
 static struct world world; /* its configuration, device and tail; no agent runs */
 static struct store store;
 
-#define SITE                                                                                       \
+#define SITE_OF(size)                                                                              \
     "[agent]\n"                                                                                    \
     "site = branch-0042\n"                                                                         \
     "store = s\n"                                                                                  \
-    "store_size = 512K\n"                                                                          \
+    "store_size = " size "\n"                                                                      \
     "commit = 10s\n"                                                                               \
     "flash = disk\n"                                                                               \
     "[push]\n"                                                                                     \
     "url = https://push.example.net:9091\n"                                                        \
     "interval = 7s\n"
+#define SITE SITE_OF("512K")
 #define PROBE                                                                                      \
     "[fake portal]\n"                                                                              \
     "url = a0\nurl = a1\n"                                                                         \
@@ -177,12 +178,33 @@ static void store_tells_no_bucket_below_zero_when_an_objective_is_added(void **s
     assert_int_equal(told->count, 1);
 }
 
+/* Both checkpoints rot while the device is in trouble: what the store says is durable, is. */
+static void store_writes_a_checkpoint_again_that_is_gone(void **state)
+{
+    (void)state;
+    begin();
+    fill_blocks(40);
+    run_for(USEC_PER_MINUTE);
+    world.device.fails[BLOCK_WRITE] = BLOCK_IO;
+    add_result(0, 20 * USEC_PER_MSEC);
+    run_for(USEC_PER_MINUTE);
+    assert_int_equal(store.state, STORE_MEMORY);
+    for (uint32_t i = 1; i <= 2 * store.scan.super.checkpoint_blocks; i++) {
+        world.device.cached.bytes[(i + 1) * BLOCK_BYTES - 1] ^= 1;
+    }
+    world.device.fails[BLOCK_WRITE] = BLOCK_OK;
+    run_for(USEC_PER_HOUR);
+    assert_int_equal(store.state, STORE_DURABLE);
+    assert_survives_a_cut();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(store_keeps_totals_of_blocks_that_memory_had_no_room_for),
         cmocka_unit_test(store_tells_no_total_of_a_block_that_memory_dropped_during_its_commit),
         cmocka_unit_test(store_tells_no_bucket_below_zero_when_an_objective_is_added),
+        cmocka_unit_test(store_writes_a_checkpoint_again_that_is_gone),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }
