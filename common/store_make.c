@@ -54,15 +54,17 @@ void store_make(struct store *store, bool take_over, usec_t now_us)
     store_submit(store, JOB_CREATE, BLOCK_CREATE, 0, store->settings.block_count, NULL, now_us);
 }
 
-/* Blocks that find no room in the new file are given up. */
+/* Blocks that find no room in the new file are given up; once, however often it is tried. */
 static void leave_behind(struct store *store)
 {
     const struct store_scan *scan = &store->scan;
     uint32_t left = store->copied > 0 ? scan->live_count - store->copied : 0;
     for (uint32_t i = 0; i < left; i++) {
         const struct store_slot *slot = &scan->slots[scan->live[i]];
-        store->numbers.dropped_wrap += slot->results;
-        store->numbers.oldest_seq = store_greater(store->numbers.oldest_seq, slot->seq + 1);
+        if (slot->seq >= store->numbers.oldest_seq) {
+            store->numbers.dropped_wrap += slot->results;
+            store->numbers.oldest_seq = slot->seq + 1;
+        }
     }
 }
 

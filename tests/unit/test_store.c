@@ -23,7 +23,8 @@ static struct store store;
     "[push]\n"                                                                                     \
     "url = https://push.example.net:9091\n"                                                        \
     "interval = 7s\n"
-#define SITE SITE_OF("512K")
+#define SITE         SITE_OF("512K")
+#define SMALLER_SITE SITE_OF("256K")
 #define PROBE                                                                                      \
     "[fake portal]\n"                                                                              \
     "url = a0\nurl = a1\n"                                                                         \
@@ -198,6 +199,34 @@ static void store_writes_a_checkpoint_again_that_is_gone(void **state)
     assert_survives_a_cut();
 }
 
+static void stop_in_order(void)
+{
+    store_settle(&store);
+    run_for(USEC_PER_SEC);
+    store_close(&store);
+    run_for(USEC_PER_SEC);
+    assert_true(store_closed(&store));
+}
+
+static void store_counts_what_a_smaller_file_has_no_room_for_once(void **state)
+{
+    const struct store_numbers *numbers = &store.numbers;
+    (void)state;
+    begin();
+    fill_blocks(100);
+    stop_in_order();
+    world.device.fails[BLOCK_PUBLISH] = BLOCK_IO;
+    begin_life(SMALLER_SITE PROBE);
+    run_for(USEC_PER_HOUR);
+    assert_int_equal(store.state, STORE_MEMORY);
+    world.device.fails[BLOCK_PUBLISH] = BLOCK_OK;
+    run_for(USEC_PER_HOUR);
+    assert_int_equal(store.state, STORE_DURABLE);
+    assert_true(numbers->dropped_wrap > 0);
+    assert_int_equal(numbers->log_results + numbers->dropped_wrap,
+                     store_ledger(&store)->totals.results);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +234,7 @@ int main(void)
         cmocka_unit_test(store_tells_no_total_of_a_block_that_memory_dropped_during_its_commit),
         cmocka_unit_test(store_tells_no_bucket_below_zero_when_an_objective_is_added),
         cmocka_unit_test(store_writes_a_checkpoint_again_that_is_gone),
+        cmocka_unit_test(store_counts_what_a_smaller_file_has_no_room_for_once),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }
