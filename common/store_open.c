@@ -81,7 +81,8 @@ void store_open_settle(struct store *store, usec_t now_us)
         return;
     }
     store->checkpoint_owed = store->checkpoint_owed || !store->epoch_on_device;
-    bool owed = store->checkpoint_owed || store->first_seq < store->open_seq ||
+    bool owed = store->checkpoint_owed || store_is_dirty(store) ||
+                store->first_seq < store->open_seq ||
                 (tail_records(store_tail_block(store, store->open_seq)) > 0 &&
                  !is_on_device(store, store->open_seq));
     if (owed) {
@@ -117,6 +118,9 @@ static void go_on_with_scan(struct store *store, usec_t now_us)
         store_take_slots(store);
         uint64_t logged =
             scan->live_count > 0 ? scan->newest.first_result - 1 + scan->newest.results : 0;
+        /* What the tail cannot bring there any more is gone as well. */
+        logged =
+            store_greater(logged, store_tail_block(store, store->first_seq)->head.first_result - 1);
         store->numbers.dropped_damaged = store_damaged_results(store, logged);
         store_bind(store, scan->super.checkpoint_blocks);
         store_tell_durable(store);
