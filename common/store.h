@@ -128,11 +128,10 @@ struct store {
     uint32_t single_until;
     uint32_t read_index; /* of the block that is being read */
     bool read_again;     /* for the second time */
-    unsigned nth;
-    bool gap;       /* the log does not reach from the checkpoint to its end */
-    bool is_making; /* a new file is being made: `making` is its layout */
-    bool is_made;   /* and was, by this opening */
-    bool set_aside; /* what the new file replaces is kept */
+    bool gap;            /* the log does not reach from the checkpoint to its end */
+    bool is_making;      /* a new file is being made: `making` is its layout */
+    bool is_made;        /* and was, by this opening */
+    bool set_aside;      /* what the new file replaces is kept */
     bool settling, closing, close_done;
     struct block_super making;
     uint32_t copied; /* blocks the new file takes over */
@@ -173,7 +172,8 @@ void store_init(struct store *store, const struct config *config, const struct l
  * the latest, unless the device has something earlier. */
 usec_t store_step(struct store *store, usec_t now_us);
 /* It has come to DURABLE or MEMORY for the first time: recovered totals stand in the ledger, entry
- * i is target i, and records are welcome. At the latest STORE_HUNG_US after store_init(). */
+ * i is target i, and records are welcome. A device that does not answer for STORE_HUNG_US is
+ * not waited for; one that answers is, however slowly. */
 bool store_opened(const struct store *store);
 
 /* Each appends one record and counts it. */

@@ -12,8 +12,6 @@ void store_take_numbers(struct store *store, const struct checkpoint *checkpoint
     store->pushed_ordinal = store_greater(store->pushed_ordinal, checkpoint->pushed_ordinal);
 }
 
-/* Binds the ledger to the configuration, within half of the room checkpoints have: the other half
- * is what configured targets may still grow. */
 void store_bind(struct store *store, uint32_t checkpoint_blocks)
 {
     size_t room = (size_t)checkpoint_blocks * BLOCK_PART_BYTES / 2;
@@ -28,7 +26,6 @@ void store_bind(struct store *store, uint32_t checkpoint_blocks)
     store->has_ledger = true;
 }
 
-/* A ledger nobody knows yet, in a tail of its own. */
 void store_begin_new(struct store *store, uint64_t identity)
 {
     tail_init(store->tail, identity);
@@ -138,7 +135,8 @@ bool store_adopt_tail(struct store *store)
 void store_tell_durable(struct store *store)
 {
     struct ledger_totals *totals = &store->ledger.totals;
-    uint64_t durable = tail_durable(store->tail).ordinal, after = durable;
+    struct tail_durable known = tail_durable(store->tail);
+    uint64_t durable = store_greater(known.ordinal, known.told), after = durable;
     ledger_totals_copy(&store->staged, totals);
     ledger_totals_copy(&store->published, totals);
     ledger_restart(&store->ledger, store->ledger.epoch, NULL);

@@ -76,6 +76,8 @@ void store_checkpoint_begin(struct store *store, const struct ledger_totals *tot
         ledger_totals_copy(&store->published, totals);
         store->published_safe = true;
         store->epoch_on_device = true;
+        struct tail_durable durable = tail_durable(store->tail);
+        tail_set_durable(store->tail, durable.ordinal, durable.generation, totals->ordinal);
         store->tail->detached = 0;
     }
     const struct tail_checkpoint *checkpoint = store_checkpoint(store, totals, clean);
@@ -99,7 +101,7 @@ static void is_durable(struct store *store, usec_t now_us)
     unsigned area = area_to_write(store);
     store->scan.areas[area] = (struct scan_area){.generation = store->generation, .whole = true};
     store->area = area;
-    tail_set_durable(store->tail, tail_durable(store->tail).ordinal, store->generation);
+    store_note_generation(store);
     store->covers = store->checkpoint_totals->ordinal;
     store->seals = 0;
     store->checkpoint_owed = false;

@@ -8,16 +8,22 @@
 #include <string.h>
 
 #include "store_parts.h"
+#include "store_plan.h"
 
-/* Free slots a commit leaves behind: one for the next, one in case that turns out bad. */
-#define FREE_SLOTS 2
 /* Failed writes in a row, each to another place, until the device counts as failing. */
 #define BAD_IN_ROW 3
 
 void store_note_durable(struct store *store, uint64_t ordinal)
 {
     struct tail_durable durable = tail_durable(store->tail);
-    tail_set_durable(store->tail, store_greater(durable.ordinal, ordinal), durable.generation);
+    tail_set_durable(store->tail, store_greater(durable.ordinal, ordinal), durable.generation,
+                     durable.told);
+}
+
+void store_note_generation(struct store *store)
+{
+    struct tail_durable durable = tail_durable(store->tail);
+    tail_set_durable(store->tail, durable.ordinal, store->generation, durable.told);
 }
 
 bool store_is_dirty(const struct store *store)
@@ -83,7 +89,7 @@ static uint32_t oldest_from(const struct store_scan *scan, uint64_t seq)
     return oldest;
 }
 
-/* Names the blocks that are given up so that FREE_SLOTS are left after this write. False: a
+/* Names the blocks that are given up so that STORE_FREE_SLOTS are left after this write. False: a
  * checkpoint must cover them first. */
 static bool give_up(struct store *store)
 {
@@ -93,7 +99,7 @@ static bool give_up(struct store *store)
     unsigned left = count_free(scan) - is_free(&scan->slots[store->writing.slot]) + rewrite;
     data->oldest_seq = store->numbers.oldest_seq;
     store->writing.given_up_results = 0;
-    while (left < FREE_SLOTS) {
+    while (left < STORE_FREE_SLOTS) {
         uint32_t oldest = oldest_from(scan, data->oldest_seq);
         if (oldest == STORE_NO_SLOT || scan->slots[oldest].seq >= data->seq) {
             break;

@@ -112,7 +112,7 @@ void store_make_reply(struct store *store, usec_t now_us)
     default: /* JOB_PUBLISH: looks at the new file as at any other */
         store->is_making = false;
         store->is_made = true;
-        tail_set_durable(store->tail, tail_durable(store->tail).ordinal, store->generation);
+        store_note_generation(store);
         store->set_aside = false;
         store_submit(store, JOB_OPEN, BLOCK_OPEN, 0, 0, NULL, now_us);
     }

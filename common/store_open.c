@@ -73,6 +73,20 @@ void store_take_slots(struct store *store)
     }
 }
 
+/* An epoch the device may know is over when the device fails again, so one that reads but does not
+ * write must not hear of it: scrubbing a slot that holds nothing comes first. */
+static void ask_for_proof(struct store *store)
+{
+    struct store_slot *slots = store->scan.slots;
+    uint32_t slot = 0;
+    while (slot < store->scan.slot_count && slots[slot].state == SLOT_LIVE) {
+        slot++;
+    }
+    if (!store->epoch_on_device && slot < store->scan.slot_count) {
+        slots[slot].state = SLOT_DAMAGED;
+    }
+}
+
 /* The ledger stands and the slots are known. */
 void store_open_settle(struct store *store, usec_t now_us)
 {
@@ -86,6 +100,7 @@ void store_open_settle(struct store *store, usec_t now_us)
                 (tail_records(store_tail_block(store, store->open_seq)) > 0 &&
                  !is_on_device(store, store->open_seq));
     if (owed) {
+        ask_for_proof(store);
         store_commit_begin(store, now_us);
         return;
     }

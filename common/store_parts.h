@@ -119,6 +119,8 @@ void store_commit_go_on(struct store *store, usec_t now_us);
 void store_commit_reply(struct store *store, const struct block_reply *reply, usec_t now_us);
 /* All records up to this one are on the device. */
 void store_note_durable(struct store *store, uint64_t ordinal);
+/* The newest checkpoint is on the device. */
+void store_note_generation(struct store *store);
 /* Whether the tail holds records that are not durable. */
 bool store_is_dirty(const struct store *store);
 /* The live slot of a seq; STORE_NO_SLOT when it has none. */

@@ -24,8 +24,8 @@
 #define FIRST_DURATION_BYTES 2.5
 #define PUSH_RECORD_BYTES    4.0
 #define BISECTIONS           48
-/* Two are free for the next writes, and the open block may just have been begun. */
-#define SPARE_SLOTS 3
+/* The open block may just have been begun. */
+#define SPARE_SLOTS (STORE_FREE_SLOTS + 1)
 #define COMMIT_STEP (10 * USEC_PER_SEC) /* from itself on; seconds before */
 #define COMMIT_MAX  USEC_PER_HOUR
 #define GIGABYTE    INT64_C(1000000000)

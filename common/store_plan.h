@@ -13,6 +13,8 @@
 /* A checkpoint is written when this many blocks, or a quarter of the slots, were filled since the
  * last. */
 #define STORE_CHECKPOINT_SEALS 32
+/* Slots a commit leaves free: one for the next, one in case that turns out bad. */
+#define STORE_FREE_SLOTS 2
 /* Flash that would be worn out sooner is a mistake, unless it is accepted. */
 #define STORE_LIFE_YEARS_MIN 5
 

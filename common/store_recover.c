@@ -4,7 +4,8 @@
 #include "store_parts.h"
 
 /* Ids begin here when no checkpoint could be read, so that none in the log is taken for another. */
-#define LOST_FIRST_ID 0x10000u
+#define LOST_FIRST_ID  0x10000u
+#define LOST_ID_SPREAD 0x1000000u
 
 static void read_log(struct store *store, usec_t now_us);
 
@@ -27,7 +28,7 @@ static void lose_ledger(struct store *store, usec_t now_us)
 {
     const struct store_scan *scan = &store->scan;
     ledger_init(&store->ledger, store_random(store));
-    store->ledger.next_id = LOST_FIRST_ID;
+    store->ledger.next_id = LOST_FIRST_ID + (uint32_t)prng_below(&store->prng, LOST_ID_SPREAD);
     store->epoch_on_device = false;
     memset(&store->decoded, 0, sizeof store->decoded);
     if (scan->live_count > 0) {
@@ -39,14 +40,13 @@ static void lose_ledger(struct store *store, usec_t now_us)
     replay_begin(store, now_us);
 }
 
-static void read_checkpoint(struct store *store, unsigned nth, usec_t now_us)
+static void read_checkpoint(struct store *store, usec_t now_us)
 {
-    int area = store_scan_area(&store->scan, nth);
+    int area = store_scan_area(&store->scan, 0);
     if (area < 0) {
         lose_ledger(store, now_us);
         return;
     }
-    store->nth = nth;
     store->at = 0;
     store->count = 0;
     read_block(store, JOB_READ_PART, block_super_area_index(&store->scan.super, (unsigned)area),
@@ -55,17 +55,14 @@ static void read_checkpoint(struct store *store, unsigned nth, usec_t now_us)
 
 static void next_checkpoint(struct store *store, usec_t now_us)
 {
-    if (store->nth == 0) {
-        read_checkpoint(store, 1, now_us);
-    } else {
-        lose_ledger(store, now_us);
-    }
+    store->scan.areas[store_scan_area(&store->scan, 0)].whole = false;
+    read_checkpoint(store, now_us);
 }
 
 /* `count` bytes of the checkpoint are collected where the tail's will be; it was emptied. */
 static void part_reply(struct store *store, const struct block_reply *reply, usec_t now_us)
 {
-    int area = store_scan_area(&store->scan, store->nth);
+    int area = store_scan_area(&store->scan, 0);
     const struct scan_area *found = &store->scan.areas[area];
     uint8_t *bytes = store->tail->checkpoints[0].bytes;
     struct block_part part;
@@ -122,6 +119,7 @@ static void replay_block(struct store *store, const struct block_data *data, boo
     store_replay_begin(&store->replay, data, store->io.block + BLOCK_DATA_HEADER);
     while (store_replay_next(&store->replay, &record)) {
         if (store->replay.ordinal > totals->ordinal) {
+            store->gap = store->gap || record.target >= store->ledger.next_id;
             ledger_apply(&store->ledger, &record);
         }
     }
@@ -143,16 +141,18 @@ static void replayed(struct store *store, usec_t now_us)
         store_begin_block(store, seq);
     }
     store->first_seq = store->open_seq;
-    if (store->gap) {
+    if (store->gap && store->epoch_on_device) {
         logger_printf(store->logger, LOG_LEVEL_ERROR,
                       "store: blocks behind the checkpoint are damaged: totals begin at 0 under a "
                       "new epoch");
+    }
+    if (store->gap || !store->epoch_on_device) {
         ledger_restart(&store->ledger, store_random(store), &store->ledger.totals);
         store->epoch_on_device = false;
     }
     store_take_slots(store);
     store->numbers.dropped_damaged = store_damaged_results(store, store->ledger.totals.results);
-    tail_set_durable(store->tail, store->ledger.totals.ordinal, store->scan.greatest_generation);
+    tail_set_durable(store->tail, store->ledger.totals.ordinal, store->scan.greatest_generation, 0);
     store_bind(store, store->scan.super.checkpoint_blocks);
     store_open_settle(store, now_us);
 }
@@ -195,7 +195,7 @@ void store_recover_begin(struct store *store, usec_t now_us)
     tail_init(store->tail, store->scan.store);
     store->store = store->scan.store;
     store->tail_cover = 0;
-    read_checkpoint(store, 0, now_us);
+    read_checkpoint(store, now_us);
 }
 
 /* Damage stays; a read that failed may go well the next time, and a checkpoint is worth a try. */

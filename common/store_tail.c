@@ -44,7 +44,7 @@ void tail_init(struct tail *tail, uint64_t store)
         tail->checkpoints[i].generation = 0;
     }
     tail->detached = 0;
-    tail_set_durable(tail, 0, 0);
+    tail_set_durable(tail, 0, 0, 0);
     tail->store = store;
     switch_word(&tail->magic, TAIL_MAGIC);
 }
@@ -65,11 +65,11 @@ struct tail_durable tail_durable(const struct tail *tail)
     return durable->crc == durable_crc(durable) ? *durable : (struct tail_durable){0};
 }
 
-void tail_set_durable(struct tail *tail, uint64_t ordinal, uint64_t generation)
+void tail_set_durable(struct tail *tail, uint64_t ordinal, uint64_t generation, uint64_t told)
 {
     uint32_t next = 1 - (tail->durable & 1);
     struct tail_durable *durable = &tail->durables[next];
-    *durable = (struct tail_durable){.ordinal = ordinal, .generation = generation};
+    *durable = (struct tail_durable){.ordinal = ordinal, .generation = generation, .told = told};
     durable->crc = durable_crc(durable);
     switch_word(&tail->durable, next);
 }
@@ -105,7 +105,8 @@ void tail_append(struct tail *tail, uint64_t seq, size_t size, unsigned records)
 const struct tail_block *tail_block(const struct tail *tail, uint64_t seq)
 {
     const struct tail_block *block = &tail->blocks[seq % CAP_TAIL_BLOCKS];
-    bool there = seq != 0 && block->head.seq == seq && block->head_crc == head_crc(&block->head);
+    bool there = seq != 0 && seq <= INT64_MAX && block->head.seq == seq &&
+                 block->head_crc == head_crc(&block->head);
     const struct tail_end *end = end_of(block);
     if (!there || end->used > BLOCK_DATA_BYTES) {
         return NULL;

@@ -43,7 +43,10 @@ struct tail_block {
 struct tail_durable {
     uint64_t ordinal;    /* of the last record of a block */
     uint64_t generation; /* of the newest checkpoint */
-    uint32_t crc;        /* of the two */
+    /* Up to this record totals may be told: when an epoch first went to the device it stood here,
+     * and a device that has less does not know the epoch. */
+    uint64_t told;
+    uint32_t crc; /* of the three */
     uint32_t reserved;
 };
 
@@ -71,7 +74,7 @@ bool tail_found(const struct tail *tail);
 
 /* What is known to be durable; all 0 when it does not prove itself. */
 struct tail_durable tail_durable(const struct tail *tail);
-void tail_set_durable(struct tail *tail, uint64_t ordinal, uint64_t generation);
+void tail_set_durable(struct tail *tail, uint64_t ordinal, uint64_t generation, uint64_t told);
 
 /* Begins the block of head->seq, taking the place of the one CAP_TAIL_BLOCKS before it. */
 void tail_begin(struct tail *tail, const struct tail_head *head);
