@@ -60,13 +60,13 @@ static void next_checkpoint(struct store *store, usec_t now_us)
 }
 
 /* `count` bytes of the checkpoint are collected where the tail's will be; it was emptied. */
-static void part_reply(struct store *store, const struct block_reply *reply, usec_t now_us)
+static void part_reply(struct store *store, usec_t now_us)
 {
     int area = store_scan_area(&store->scan, 0);
     const struct scan_area *found = &store->scan.areas[area];
     uint8_t *bytes = store->tail->checkpoints[0].bytes;
     struct block_part part;
-    if (reply->error != BLOCK_OK || block_check(store->io.block, store->scan.store) != BLOCK_PART ||
+    if (block_check(store->io.block, store->scan.store) != BLOCK_PART ||
         !block_part_read(store->io.block, &part) || part.generation != found->generation ||
         part.part != store->at) {
         next_checkpoint(store, now_us);
@@ -173,12 +173,11 @@ static void read_log(struct store *store, usec_t now_us)
     replayed(store, now_us);
 }
 
-static void log_reply(struct store *store, const struct block_reply *reply, usec_t now_us)
+static void log_reply(struct store *store, usec_t now_us)
 {
     const struct store_scan *scan = &store->scan;
     struct block_data data;
-    bool whole = reply->error == BLOCK_OK &&
-                 block_check(store->io.block, scan->store) == BLOCK_DATA &&
+    bool whole = block_check(store->io.block, scan->store) == BLOCK_DATA &&
                  block_data_read(store->io.block, &data) &&
                  data.seq == scan->slots[scan->live[store->at]].seq;
     if (whole) {
@@ -198,7 +197,8 @@ void store_recover_begin(struct store *store, usec_t now_us)
     read_checkpoint(store, now_us);
 }
 
-/* Damage stays; a read that failed may go well the next time, and a checkpoint is worth a try. */
+/* Each of these blocks was read a moment ago, by the scan. A read that fails now tells of the
+ * device, not of the block: it is tried again, and then the whole of it later. */
 static bool read_again(struct store *store, usec_t now_us)
 {
     bool first = !store->read_again;
@@ -211,13 +211,16 @@ static bool read_again(struct store *store, usec_t now_us)
 
 void store_recover_reply(struct store *store, const struct block_reply *reply, usec_t now_us)
 {
-    if (reply->error != BLOCK_OK && read_again(store, now_us)) {
+    if (reply->error != BLOCK_OK) {
+        if (!read_again(store, now_us)) {
+            store_degrade(store, store_trouble_of(reply->error), reply->note, now_us);
+        }
         return;
     }
     store->read_again = false;
     if (store->job == JOB_READ_PART) {
-        part_reply(store, reply, now_us);
+        part_reply(store, now_us);
     } else {
-        log_reply(store, reply, now_us);
+        log_reply(store, now_us);
     }
 }
