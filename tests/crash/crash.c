@@ -40,6 +40,7 @@ struct report {
 
 static void run_seed(enum crash_mode mode, uint64_t seed, unsigned slots)
 {
+    crash_now.slots = slots;
     switch (mode) {
     case MODE_STATES:
         crash_states_run(seed, slots);

@@ -29,9 +29,13 @@ const char *crash_mode_name(enum crash_mode mode)
 static _Noreturn void tell(const char *invariant, const char *what)
 {
     char line[1024];
+    char slots[32] = "";
+    if (crash_now.slots > 0) {
+        (void)snprintf(slots, sizeof slots, "--slots %u ", crash_now.slots);
+    }
     int size = snprintf(line, sizeof line,
-                        "FAIL %s: %s; replay: crash --replay %s,%" PRIu64 ",%" PRIu64 ",%" PRIu64,
-                        invariant, what, crash_mode_name(crash_now.mode), crash_now.seed,
+                        "FAIL %s: %s; replay: crash %s--replay %s,%" PRIu64 ",%" PRIu64 ",%" PRIu64,
+                        invariant, what, slots, crash_mode_name(crash_now.mode), crash_now.seed,
                         crash_now.point, crash_now.cut);
     if (crash_now.point2 != CRASH_ALL && size > 0 && (size_t)size < sizeof line) {
         size += snprintf(line + size, sizeof line - (size_t)size, ",%" PRIu64 ",%" PRIu64,

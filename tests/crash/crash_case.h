@@ -18,7 +18,8 @@ struct crash_case {
     enum crash_mode mode;
     uint64_t seed;
     uint64_t point,
-        cut; /* STATES: moment and cut; FAULTS: operation and fault; ROT: image and bit */
+        cut;        /* STATES: moment and cut; FAULTS: operation and fault; ROT: image and bit */
+    unsigned slots; /* of the file; 0: the seed's choice */
     uint64_t point2, cut2; /* STATES: of the second crash; CRASH_ALL: there is none */
 };
 

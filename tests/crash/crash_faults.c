@@ -122,8 +122,12 @@ void crash_faults_run(uint64_t seed, unsigned slots)
         .records_per_round = 25,
         .delay_max = (unsigned)(dice / 16 % 3),
     };
-    crash_now = (struct crash_case){
-        .mode = MODE_FAULTS, .seed = seed, .point2 = CRASH_ALL, .cut2 = CRASH_ALL};
+    crash_now = (struct crash_case){.slots = crash_now.slots,
+
+                                    .mode = MODE_FAULTS,
+                                    .seed = seed,
+                                    .point2 = CRASH_ALL,
+                                    .cut2 = CRASH_ALL};
     for (int fault = FAULT_NONE + 1; fault < FAULT_COUNT; fault++) {
         bool reached = true;
         for (uint64_t op = 1 + (seed + (uint64_t)fault) % STRIDE; reached; op += STRIDE) {

@@ -221,7 +221,8 @@ void crash_states_run(uint64_t seed, unsigned slots)
 {
     struct world_settings settings;
     choose_settings(seed, slots, &settings);
-    crash_now = (struct crash_case){.mode = MODE_STATES,
+    crash_now = (struct crash_case){.slots = crash_now.slots,
+                                    .mode = MODE_STATES,
                                     .seed = seed,
                                     .cut = CRASH_ALL,
                                     .point2 = CRASH_ALL,
