@@ -116,12 +116,18 @@ static void replay_block(struct store *store, const struct block_data *data, boo
         totals->ordinal = data->first_ordinal - 1;
         totals->results = data->first_result - 1;
     }
+    uint64_t results = data->first_result - 1; /* submitted up to the record before */
     store_replay_begin(&store->replay, data, store->io.block + BLOCK_DATA_HEADER);
     while (store_replay_next(&store->replay, &record)) {
         if (store->replay.ordinal > totals->ordinal) {
+            if (totals->results != results) { /* a checkpoint that is whole, and wrong */
+                store->gap = true;
+                totals->results = results;
+            }
             store->gap = store->gap || record.target >= store->ledger.next_id;
             ledger_apply(&store->ledger, &record);
         }
+        results += record.sort == RECORD_RESULT;
     }
     if (last && !store->replay.broken && store->replay.ordinal == totals->ordinal) {
         continue_block(store, data);
