@@ -1,4 +1,4 @@
-/* The cross checks of [agent], [push] and [watchdog], and the order in which all checks run. */
+/* The cross checks of [agent] and [push], and the order in which all checks run. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,19 +26,6 @@ static const char *wrong_socket(const char *path, size_t length)
 {
     (void)length;
     return strcmp(path, "none") == 0 || path[0] == '/' ? NULL : "write an absolute path, or none";
-}
-
-static const char *wrong_device(const char *device, size_t length)
-{
-    static const char folder[] = "/dev/";
-
-    if (strcmp(device, "none") == 0 || strcmp(device, "systemd") == 0 ||
-        strcmp(device, "procd") == 0) {
-        return NULL;
-    }
-    return length > strlen(folder) && strncmp(device, folder, strlen(folder)) == 0
-               ? NULL
-               : "write none, systemd, procd or a path below /dev";
 }
 
 /* -- push -- */
@@ -168,13 +155,6 @@ static void check_push(struct config_loader *loader)
     check_together(loader, PUSH_KEY_FILE, PUSH_CERT_FILE);
 }
 
-static void check_watchdog(struct config_loader *loader)
-{
-    static const struct text_rule rules[] = {{WATCHDOG_DEVICE, wrong_device}};
-
-    check_texts(loader, &loader->config->watchdog, rules, ARRAY_LEN(rules));
-}
-
 bool config_finish(struct config_loader *loader)
 {
     struct config *config = loader->config;
@@ -186,7 +166,6 @@ bool config_finish(struct config_loader *loader)
     }
     check_agent(loader);
     check_push(loader);
-    check_watchdog(loader);
     config_resolve_defaults(loader, &defaults);
     for (unsigned i = 0; i < config->probe_count; i++) {
         config_resolve_probe(loader, &defaults, i);
@@ -195,5 +174,6 @@ bool config_finish(struct config_loader *loader)
         config_resolve_depends(loader);
     }
     config_check_store(loader);
+    config_check_watchdog(loader);
     return loader->errors->count == 0;
 }

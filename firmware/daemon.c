@@ -65,7 +65,7 @@ static void stop(struct daemon *daemon, usec_t now_us)
                   daemon->stop_asked ? "stopping at once" : "stopping: a last push, then the end");
     daemon->stop_asked = true;
     reload_cancel(&daemon->reload);
-    agent_stop(&daemon->agent, now_us + patience_us);
+    agent_stop(&daemon->agent, CAUSE_STOP, now_us + patience_us);
 }
 
 static void signals_source_waits(void *context, struct waits *waits)
@@ -101,7 +101,7 @@ static void reload_source_step(void *context, const struct waits *ready, usec_t 
     struct daemon *daemon = context;
     reload_step(&daemon->reload, ready, now_us);
     if (daemon->reload.state == RELOAD_GOOD && daemon->agent.state <= AGENT_RUNNING) {
-        agent_stop(&daemon->agent, now_us + STOP_TIME_US);
+        agent_stop(&daemon->agent, CAUSE_RELOAD, now_us + STOP_TIME_US);
     }
 }
 
@@ -172,7 +172,7 @@ static void agent_source_step(void *context, const struct waits *ready, usec_t n
         logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
                       "another store has appeared: starting again with it");
         daemon->start_again = true;
-        agent_stop(&daemon->agent, now_us + STOP_TIME_US);
+        agent_stop(&daemon->agent, CAUSE_RELOAD, now_us + STOP_TIME_US);
         daemon->agent_wake_us = now_us;
     }
 }
