@@ -134,10 +134,12 @@ static void budget_forgive(struct agent *agent, unsigned budget, usec_t now_us)
     }
 }
 
+/* With records that wait for a commit anyway: an agent that does nothing wears no flash. */
 static void count_service(struct agent *agent, usec_t now_us)
 {
     uint64_t here = (uint64_t)((now_us - agent->started_us) / USEC_PER_MINUTE);
-    if (here - agent->care.minutes >= SERVICE_STEP) {
+    bool waits = agent->store.numbers.uncommitted_since_us != USEC_NEVER;
+    if (waits && here - agent->care.minutes >= SERVICE_STEP) {
         uint64_t more = here - agent->care.minutes;
         agent->care.minutes = here;
         store_count(&agent->store, LEDGER_SERVICE_MINUTES, more);
