@@ -206,6 +206,9 @@ const char *config_next_include(struct config_loader *loader, const char **from_
  * own check()). True when errors->count is 0: only then may *config be used. */
 bool config_finish(struct config_loader *loader);
 
+/* Copies a configuration that was checked, touching no more of `to` than it uses. */
+void config_copy(struct config *to, const struct config *from);
+
 /* Reports one error against the line of a setting, or of the section's header when `setting` is
  * NULL. For kinds' check(). */
 void config_error_at(const struct config *config, const struct config_section *section,

@@ -45,8 +45,8 @@ static void tell_mandate(struct recovery *recovery)
     struct mandate *mandate = &recovery->vitals->mandate;
     set(&mandate->phase, recovery->phase);
     set(&mandate->safe, recovery->phase != RECOVERY_NORMAL);
-    set(&mandate->groups, recovery->phase == RECOVERY_NORMAL ? ALL_GROUPS & ~recovery->suspended
-                                                             : recovery->admitted);
+    set(&mandate->barred, recovery->phase == RECOVERY_NORMAL ? recovery->suspended
+                                                             : ALL_GROUPS & ~recovery->admitted);
     set(&mandate->good, recovery->good_used);
     set(&mandate->armed, recovery->armed);
     set(&mandate->granted_ms, (uint32_t)(recovery->grant.timeout_us / USEC_PER_MSEC));
@@ -83,8 +83,21 @@ void recovery_init(struct recovery *recovery, struct vitals *vitals, const struc
     tell_mandate(recovery);
 }
 
+/* A watchdog that runs is not left alone: what has changed about it is asked for at once. */
+static bool asks_for_another(const struct recovery_settings *before,
+                             const struct recovery_settings *now)
+{
+    return before->owner != now->owner || before->timeout_us != now->timeout_us ||
+           strncmp(before->device, now->device, sizeof now->device) != 0;
+}
+
 void recovery_configure(struct recovery *recovery, const struct recovery_settings *settings)
 {
+    if (recovery->armed && asks_for_another(&recovery->settings, settings)) {
+        recovery->found_running = recovery->settings.owner == WATCHDOG_OWNER_DEVICE;
+        recovery->armed = false;
+        recovery->arm_again_us = 0;
+    }
     recovery->settings = *settings;
     if (recovery->settings.restarts > RECOVERY_RESTARTS_MAX) {
         recovery->settings.restarts = RECOVERY_RESTARTS_MAX;

@@ -99,17 +99,29 @@ static bool keep_input(void)
     return good;
 }
 
-/* One life of the agent. */
-static enum supervised_end run_agent(void *context, const struct supervised *supervised)
+/* The file's configuration, or the one that is known to run well. */
+static bool load(const struct run_arguments *arguments, const struct supervised *supervised,
+                 struct config *config)
 {
-    static struct config config;
-    const struct run_arguments *arguments = context;
+    if (supervised->use_good) {
+        config_copy(config, &supervised->brief->configs[1 - supervised->brief->newest]);
+        return true;
+    }
     if (strcmp(arguments->file, "-") == 0) {
         (void)lseek(STDIN_FILENO, 0, SEEK_SET);
     }
-    if (!site_load(arguments->file, &config)) {
+    return site_load(arguments->file, config);
+}
+
+/* One life of the agent. */
+static enum supervised_end run_agent(void *context, struct supervised *supervised)
+{
+    static struct config config;
+    const struct run_arguments *arguments = context;
+    if (!load(arguments, supervised, &config)) {
         return SUPERVISED_BAD_CONFIG;
     }
+    supervised_tell(supervised, &config);
     switch (daemon_run(arguments->file, &config, arguments->socket_path, supervised)) {
     case DAEMON_RELOAD:
         return SUPERVISED_RELOAD;

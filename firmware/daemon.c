@@ -225,8 +225,17 @@ static enum error open_ports(struct daemon *daemon)
 
 static enum error open_agent(struct daemon *daemon)
 {
+    const struct supervised *supervised = daemon->supervised;
     struct agent_ports ports = {
-        .clock = daemon->clock, .prober = runner_prober(daemon->runner), .logger = daemon->logger};
+        .clock = daemon->clock,
+        .prober = runner_prober(daemon->runner),
+        .logger = daemon->logger,
+        .vitals = supervised->vitals,
+        .start = {.watched = supervised->starts > 1,
+                  .before = supervised->before,
+                  .has_supervisor = supervised->by_parent,
+                  .board = supervised->board},
+    };
     if (daemon->transport) {
         ports.upstream = push_transport_port(daemon->transport);
     }
@@ -298,25 +307,14 @@ static void run_loop(struct daemon *daemon)
     }
 }
 
-/* Settings that are checked but not acted on yet must not let anybody feel safe. */
+/* Nobody feeds it but the parent. */
 static void warn_of_what_has_no_effect(const struct daemon *daemon)
 {
     const struct config *config = daemon->config;
     const char *device = config_text(config, &config->watchdog, WATCHDOG_DEVICE, NULL);
-    if (device && strcmp(device, "none") != 0) {
+    if (!daemon->supervised->by_parent && strcmp(device, "none") != 0) {
         logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
-                      "watchdog is not implemented yet: %s is not fed", device);
-    }
-}
-
-static void tell_why_started(const struct daemon *daemon)
-{
-    const struct supervised *supervised = daemon->supervised;
-    char how[64];
-    if (supervised->cause == START_CRASH) {
-        supervised_describe(supervised, how, sizeof how);
-        logger_printf(&daemon->logger, LOG_LEVEL_INFO, "start %u: the agent before %s",
-                      supervised->starts, how);
+                      "without a supervisor the watchdog (%s) is not fed", device);
     }
 }
 
@@ -341,7 +339,6 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
     logger_printf(&daemon->logger, LOG_LEVEL_INFO, "%s (%s) site %s: %u probes, %u targets, %s",
                   picket_version, picket_commit, config_site(config), config->probe_count,
                   config->target_count, daemon->transport ? "pushing" : "not pushing");
-    tell_why_started(daemon);
     warn_of_what_has_no_effect(daemon);
     run_loop(daemon);
     bool again =
