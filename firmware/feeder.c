@@ -8,7 +8,7 @@
 void feeder_init(struct feeder *feeder)
 {
     *feeder = (struct feeder){.owner = WATCHDOG_OWNER_NONE};
-    feeder->notify = notify_open();
+    notify_open(&feeder->notify);
 }
 
 bool feeder_found_running(const struct recovery_settings *settings)
@@ -30,7 +30,7 @@ static void choose_port(struct feeder *feeder, const struct recovery_settings *s
         feeder->port = watchdog_systemd(&feeder->notify);
         break;
     case WATCHDOG_OWNER_PROCD:
-        feeder->port = watchdog_procd(&feeder->procd);
+        feeder->port = watchdog_procd(&feeder->procd, NULL);
         break;
     case WATCHDOG_OWNER_NONE:
         break;
@@ -92,15 +92,15 @@ static const char *describe(const struct recovery *recovery)
 
 void feeder_tell(struct feeder *feeder, const struct recovery *recovery)
 {
-    unsigned state = 1 + recovery->phase;
-    state = 4 * state + 2 * (recovery->life == LIFE_NONE) + recovery->ran;
+    unsigned state = 1u + (unsigned)recovery->phase;
+    state = 4 * state + (recovery->life == LIFE_NONE ? 2u : 0u) + (recovery->ran ? 1u : 0u);
     if (!feeder->told_ready && recovery->ran) {
         feeder->told_ready = true;
-        notify_send(&feeder->notify, "READY=1");
+        (void)notify_send(&feeder->notify, "READY=1");
     }
     if (state != feeder->told) {
         feeder->told = state;
-        notify_send(
+        (void)notify_send(
             &feeder->notify, "STATUS=%s%s",
             recovery->phase != RECOVERY_NORMAL && recovery->life != LIFE_NONE ? "safe mode: " : "",
             describe(recovery));
@@ -109,7 +109,7 @@ void feeder_tell(struct feeder *feeder, const struct recovery *recovery)
 
 void feeder_stopping(struct feeder *feeder)
 {
-    notify_send(&feeder->notify, "STOPPING=1");
+    (void)notify_send(&feeder->notify, "STOPPING=1");
 }
 
 void feeder_abandon(struct feeder *feeder)
