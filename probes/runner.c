@@ -42,6 +42,7 @@ struct runner {
     const struct config *config;
     const struct clock *clock;
     const struct resolver *resolver;
+    struct vitals *vitals; /* NULL: nobody watches */
     struct prepared_target targets[CAP_TARGETS];
     unsigned slot_count;
     unsigned next; /* slot whose turn is first */
@@ -51,6 +52,15 @@ struct runner {
 static const struct prepared_target *target_of(const struct runner *runner, const struct slot *slot)
 {
     return &runner->targets[slot->run.target];
+}
+
+/* What the loop has in hand from now on; -1: nothing of ours. Around all that may run a probe's
+ * code, or the resolver's. */
+static void hold(const struct runner *runner, int target)
+{
+    if (runner->vitals != NULL) {
+        vital_hold(runner->vitals, VITAL_LOOP, target);
+    }
 }
 
 static void set_state(struct slot *slot, enum slot_state state)
@@ -214,6 +224,7 @@ static void step_slot(struct runner *runner, struct slot *slot, const struct wai
 {
     const struct probe_ops *ops = target_of(runner, slot)->ops;
     slot->run.now_us = now_us;
+    hold(runner, (int)slot->run.target);
     if (slot->state == SLOT_RESOLVING) {
         step_resolving(runner, slot);
     }
@@ -224,6 +235,7 @@ static void step_slot(struct runner *runner, struct slot *slot, const struct wai
     } else if (slot->state == SLOT_STARTED) {
         took_progress(runner, slot, ops->step(&slot->run, ready));
     }
+    hold(runner, -1);
 }
 
 /* True when something came for the slot. Without an answer to the question (the set overflowed, or
@@ -263,7 +275,9 @@ void runner_step(struct runner *runner, const struct waits *ready, usec_t now_us
     for (unsigned i = 0; i < runner->slot_count; i++) {
         struct slot *slot = &runner->slots[i];
         if (in_flight(slot) && now_us >= slot->run.deadline_us) {
+            hold(runner, (int)slot->run.target);
             cut_off(runner, slot, now_us);
+            hold(runner, -1);
         } else if (in_flight(slot)) {
             slot->due = slot_is_due(slot, ready, now_us);
         }
@@ -338,7 +352,9 @@ static bool prober_start(void *context, uint16_t target, usec_t now_us, usec_t d
         set_state(slot, SLOT_FINISHED);
         return true;
     }
+    hold(runner, target);
     begin_attempt(runner, slot, now_us);
+    hold(runner, -1);
     return true;
 }
 
@@ -360,8 +376,10 @@ static void prober_cancel_all(void *context)
 {
     struct runner *runner = context;
     for (unsigned i = 0; i < runner->slot_count; i++) {
+        hold(runner, (int)runner->slots[i].run.target);
         cancel_slot(runner, &runner->slots[i]);
     }
+    hold(runner, -1);
 }
 
 struct prober runner_prober(struct runner *runner)
@@ -420,6 +438,17 @@ struct runner *runner_new(const struct config *config, const struct probe_ops *c
         return NULL;
     }
     return runner;
+}
+
+void runner_watch(struct runner *runner, struct vitals *vitals)
+{
+    runner->vitals = vitals;
+    for (unsigned i = 0; i < runner->config->target_count; i++) {
+        const struct prepared_target *target = &runner->targets[i];
+        if (target->ops != NULL && target->ops->watch != NULL) {
+            target->ops->watch(target->prepared, vitals, i);
+        }
+    }
 }
 
 void runner_free(struct runner *runner)

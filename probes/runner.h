@@ -30,6 +30,10 @@ struct runner *runner_new(const struct config *config, const struct probe_ops *c
                           unsigned ops_count, const struct clock *clock,
                           const struct resolver *resolver, unsigned slots,
                           struct config_errors *errors);
+/* From now on the row VITAL_LOOP holds the target whose probe or name is being worked on, so that a
+ * loop that hangs names it, and work beside the loop has rows of its own (probe.h, watch). Once,
+ * before the first run; without it nothing is told. `vitals` is borrowed until runner_free(). */
+void runner_watch(struct runner *runner, struct vitals *vitals);
 /* Cancels what is in flight. NULL is fine. */
 void runner_free(struct runner *runner);
 
