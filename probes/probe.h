@@ -86,6 +86,9 @@ struct probe_ops {
      * the loop shows its signs of life in the row VITAL_WORKER + target from now on. `vitals` is
      * borrowed until close(). Targets that share such work share the row of the first of them. */
     void (*watch)(void *prepared, struct vitals *vitals, unsigned target);
+    /* Optional. Called about once a second for each opened target, whether a run goes on or not, in
+     * turns of the loop that happen anyway: for what went wrong in that work. */
+    void (*tend)(void *prepared, usec_t now_us);
 };
 
 #endif

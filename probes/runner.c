@@ -14,6 +14,8 @@
 #define TURN_US (20 * USEC_PER_MSEC)
 /* A deadline found this much too late (SPEC section 5, promise 1) was missed by the agent. */
 #define STALL_US (250 * USEC_PER_MSEC)
+/* Between two looks after what the kinds do beside the loop. */
+#define TEND_US USEC_PER_SEC
 
 enum slot_state {
     SLOT_FREE,
@@ -43,6 +45,7 @@ struct runner {
     const struct clock *clock;
     const struct resolver *resolver;
     struct vitals *vitals; /* NULL: nobody watches */
+    usec_t tend_us;
     struct prepared_target targets[CAP_TARGETS];
     unsigned slot_count;
     unsigned next; /* slot whose turn is first */
@@ -268,8 +271,25 @@ static bool in_flight(const struct slot *slot)
     return slot->state != SLOT_FREE && slot->state != SLOT_FINISHED;
 }
 
+static void tend_targets(struct runner *runner, usec_t now_us)
+{
+    if (now_us < runner->tend_us) {
+        return;
+    }
+    runner->tend_us = now_us + TEND_US;
+    for (unsigned i = 0; i < runner->config->target_count; i++) {
+        const struct prepared_target *target = &runner->targets[i];
+        if (target->ops != NULL && target->ops->tend != NULL) {
+            hold(runner, (int)i);
+            target->ops->tend(target->prepared, now_us);
+            hold(runner, -1);
+        }
+    }
+}
+
 void runner_step(struct runner *runner, const struct waits *ready, usec_t now_us)
 {
+    tend_targets(runner, now_us);
     /* What came is looked up for all before any is stepped: a step may close a descriptor, and the
      * next one opens another of the same number. */
     for (unsigned i = 0; i < runner->slot_count; i++) {

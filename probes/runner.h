@@ -40,7 +40,8 @@ void runner_free(struct runner *runner);
 struct prober runner_prober(struct runner *runner);
 /* Adds what all runs in flight wait for, and the earliest deadline. */
 void runner_waits(struct runner *runner, struct waits *waits);
-/* Steps each run that may go on, once. Results are then ready to collect. */
+/* Steps each run that may go on, once. Results are then ready to collect. About once a second it
+ * also looks after what goes on beside the runs (probe.h, tend), but wakes nobody for that. */
 void runner_step(struct runner *runner, const struct waits *ready, usec_t now_us);
 
 #endif
