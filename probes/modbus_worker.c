@@ -27,6 +27,7 @@ struct modbus_worker {
     struct modbus_target target;
     struct modbus_ticket *queue;
     int to_thread, from_thread; /* eventfds, both non-blocking */
+    bool started;               /* there is a thread */
     pthread_t thread;
 
     pthread_mutex_t lock; /* for everything below */
@@ -163,13 +164,16 @@ static void *thread_main(void *context)
     return NULL;
 }
 
-static enum error start_thread(struct modbus_worker *worker)
+enum error modbus_worker_start(struct modbus_worker *worker)
 {
     size_t least = (size_t)PTHREAD_STACK_MIN;
     pthread_attr_t attributes;
     sigset_t all, before;
     int failed;
 
+    if (worker->started) {
+        return ERROR_NONE;
+    }
     if (pthread_attr_init(&attributes) != 0) {
         return ERROR_EXHAUSTED;
     }
@@ -181,6 +185,7 @@ static enum error start_thread(struct modbus_worker *worker)
     failed = pthread_create(&worker->thread, &attributes, thread_main, worker);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)pthread_attr_destroy(&attributes);
+    worker->started = failed == 0;
     return failed == 0 ? ERROR_NONE : ERROR_EXHAUSTED;
 }
 
@@ -208,7 +213,7 @@ static struct modbus_worker *worker_new(const struct modbus_target *target)
     (void)pthread_mutex_init(&worker->lock, NULL);
     worker->to_thread = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     worker->from_thread = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (worker->to_thread < 0 || worker->from_thread < 0 || start_thread(worker) != ERROR_NONE) {
+    if (worker->to_thread < 0 || worker->from_thread < 0) {
         release(worker);
         return NULL;
     }
@@ -253,11 +258,13 @@ static void end_thread(struct modbus_worker *worker)
         link = &(*link)->next;
     }
     *link = worker->next;
-    (void)pthread_mutex_lock(&worker->lock);
-    worker->stopping = true;
-    ring(worker->to_thread);
-    (void)pthread_mutex_unlock(&worker->lock);
-    (void)pthread_join(worker->thread, NULL);
+    if (worker->started) {
+        (void)pthread_mutex_lock(&worker->lock);
+        worker->stopping = true;
+        ring(worker->to_thread);
+        (void)pthread_mutex_unlock(&worker->lock);
+        (void)pthread_join(worker->thread, NULL);
+    }
     release(worker);
 }
 

@@ -6,9 +6,11 @@
  * under one lock that is never held across a wait.
  *
  * Thread rule: all functions are for the loop's thread. The thread itself has all signals blocked.
- * Memory: one allocation and a stack of MODBUS_STACK_BYTES (or the system's minimum) per endpoint,
- * made by the first open, freed by the last close. After a fork only the process that opened it may
- * use it. */
+ * Memory: one allocation per endpoint, made by the first open, and a stack of MODBUS_STACK_BYTES
+ * (or the system's minimum), made by the first run; the last close frees both. That opening starts
+ * no thread lets a process that has opened its targets still change what it may do (sandbox.h):
+ * what the kernel takes away, it takes away from one thread and from those this one starts later.
+ * After a fork only the process that opened it may use it. */
 #ifndef PICKET_MODBUS_WORKER_H
 #define PICKET_MODBUS_WORKER_H
 
@@ -25,7 +27,7 @@ struct modbus_ticket {
     struct modbus_ticket *next;
 };
 
-/* The worker of `target`'s endpoint. ERROR_EXHAUSTED: no descriptor, memory or thread. */
+/* The worker of `target`'s endpoint. ERROR_EXHAUSTED: no descriptor or memory. */
 MUST_CHECK enum error modbus_worker_open(const struct modbus_target *target,
                                          struct modbus_worker **out);
 /* Waits until no job uses `link`, which ends at once, or with the job's budget when a slave is just
@@ -43,6 +45,10 @@ bool modbus_worker_turn(const struct modbus_ticket *ticket);
 bool modbus_worker_is_first(const struct modbus_ticket *ticket);
 /* For a ticket that waits for its turn, or for its job. */
 void modbus_worker_waits(const struct modbus_ticket *ticket, struct waits *waits);
+
+/* Makes sure that the thread is there, before the first job and before each. ERROR_EXHAUSTED: it
+ * cannot be started now. */
+MUST_CHECK enum error modbus_worker_start(struct modbus_worker *worker);
 
 /* A TCP connection an earlier run left open, if it is still good: nothing closed it and nothing
  * came unasked. For the ticket whose turn it is; `source` must be the one it was made with. */
