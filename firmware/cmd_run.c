@@ -99,10 +99,19 @@ static bool keep_input(void)
     return good;
 }
 
+/* Of this process: the parent reads none, each of its children does. */
+static struct config config;
+
+/* In the parent's checker, at SIGHUP. */
+static bool check_file(void *context, const struct logger *logger)
+{
+    const struct run_arguments *arguments = context;
+    return site_log_check(arguments->file, &config, logger);
+}
+
 /* One life of the agent. */
 static enum supervised_end run_agent(void *context, const struct supervised *supervised)
 {
-    static struct config config;
     const struct run_arguments *arguments = context;
     if (strcmp(arguments->file, "-") == 0) {
         (void)lseek(STDIN_FILENO, 0, SEEK_SET);
@@ -147,7 +156,8 @@ int cmd_run(int argc, char **argv)
     if (strcmp(arguments.file, "-") == 0 && !keep_input()) {
         return EXIT_CODE_FAILURE;
     }
-    struct supervised_agent agent = {.context = &arguments, .live = run_agent};
+    struct supervised_agent agent = {
+        .context = &arguments, .live = run_agent, .check = check_file, .path = arguments.file};
     switch (arguments.alone ? supervisor_skip(DAEMON_REGION_BYTES, agent)
                             : supervisor_run(DAEMON_REGION_BYTES, agent)) {
     case SUPERVISED_RELOAD:

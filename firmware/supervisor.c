@@ -15,6 +15,7 @@
 
 #include "linux_clock.h"
 #include "linux_logger.h"
+#include "recheck.h"
 #include "respawn.h"
 #include "signals.h"
 
@@ -29,6 +30,7 @@ struct supervisor {
     pid_t child; /* 0: none, it waits for respawn_us */
     usec_t born_us, respawn_us;
     struct respawn respawn;
+    struct recheck recheck;
     bool stopping; /* SIGTERM or SIGINT came */
 };
 
@@ -204,12 +206,24 @@ static bool judge(struct supervisor *supervisor, int status, usec_t now_us,
     return judge_crash(supervisor, status, now_us, end);
 }
 
+static void tell_reload(struct supervisor *supervisor, usec_t now_us)
+{
+    if (supervisor->child) {
+        kill(supervisor->child, SIGNALS_PARENT_RELOAD);
+    } else {
+        supervisor->respawn_us = now_us; /* whoever mended the file does not want to wait */
+    }
+}
+
 /* Takes every child that has ended: as process 1 of a container we get the orphans too. */
 static bool reap(struct supervisor *supervisor, usec_t now_us, enum supervised_end *end)
 {
     pid_t pid;
     int status;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (recheck_reaped(&supervisor->recheck, pid, status, now_us) == RECHECK_GOOD) {
+            tell_reload(supervisor, now_us);
+        }
         if (pid == supervisor->child && judge(supervisor, status, now_us, end)) {
             return true;
         }
@@ -221,10 +235,14 @@ static bool reap(struct supervisor *supervisor, usec_t now_us, enum supervised_e
 static int wait_for_signal(const struct supervisor *supervisor, usec_t now_us)
 {
     int number;
-    if (supervisor->child) {
+    usec_t wake_us = recheck_wake_us(&supervisor->recheck);
+    if (!supervisor->child) {
+        wake_us = usec_min(wake_us, supervisor->respawn_us);
+    }
+    if (wake_us == USEC_NEVER) {
         number = sigwaitinfo(&supervisor->waited, NULL);
     } else {
-        usec_t left_us = usec_max(supervisor->respawn_us - now_us, 0);
+        usec_t left_us = usec_max(wake_us - now_us, 0);
         struct timespec left = {.tv_sec = (time_t)(left_us / USEC_PER_SEC),
                                 .tv_nsec = (long)(left_us % USEC_PER_SEC) * 1000};
         number = sigtimedwait(&supervisor->waited, NULL, &left);
@@ -237,6 +255,7 @@ static bool turn(struct supervisor *supervisor, enum supervised_end *end)
 {
     int number = wait_for_signal(supervisor, clock_monotonic_us(&supervisor->clock));
     usec_t now_us = clock_monotonic_us(&supervisor->clock);
+    recheck_step(&supervisor->recheck, now_us);
     switch (number) {
     case SIGCHLD:
         return reap(supervisor, now_us, end);
@@ -244,15 +263,19 @@ static bool turn(struct supervisor *supervisor, enum supervised_end *end)
     case SIGINT:
         supervisor->stopping = true;
         *end = SUPERVISED_STOPPED;
+        recheck_cancel(&supervisor->recheck);
         if (supervisor->child) {
             kill(supervisor->child, SIGNALS_PARENT_STOP);
         }
         return !supervisor->child;
     case SIGHUP:
-        if (supervisor->child) {
-            kill(supervisor->child, SIGNALS_PARENT_RELOAD);
+        if (supervisor->stopping) {
+            return false;
+        }
+        if (supervisor->child && supervisor->agent.check) {
+            recheck_begin(&supervisor->recheck, now_us);
         } else {
-            supervisor->respawn_us = now_us; /* whoever mended the file does not want to wait */
+            tell_reload(supervisor, now_us);
         }
         return false;
     default:
@@ -272,6 +295,7 @@ enum supervised_end supervisor_run(size_t region_size, struct supervised_agent a
     }
     supervisor.clock = linux_clock(&supervisor.trust);
     supervisor.logger = linux_logger(&supervisor.logger_state, LOG_LEVEL_INFO);
+    recheck_init(&supervisor.recheck, agent.path, &supervisor.logger, agent.check, agent.context);
     hold_signals(&supervisor);
     start(&supervisor, clock_monotonic_us(&supervisor.clock));
     while (!turn(&supervisor, &end)) {

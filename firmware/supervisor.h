@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "logger.h"
+
 /* How one life of the agent ended; the exit code of its process. All other codes are crashes, 1 and
  * 2 too: those may be a library's. */
 enum supervised_end {
@@ -43,6 +45,10 @@ struct supervised {
 struct supervised_agent {
     void *context;
     enum supervised_end (*live)(void *context, const struct supervised *supervised);
+    /* SIGHUP, in a process of its own: whether the file at `path` is good (recheck.h). NULL: the
+     * agent is told without. */
+    bool (*check)(void *context, const struct logger *logger);
+    const char *path; /* for the log */
 };
 
 /* Runs `agent` in a child, again after each crash, until SIGTERM or SIGINT has ended it. Blocks.
