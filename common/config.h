@@ -42,8 +42,11 @@ enum agent_key {
     AGENT_FLASH,       /* choice: enum flash_type (store_plan.h), what the store lies on */
     AGENT_FLASH_SIZE,  /* unset: by the type */
     AGENT_FLASH_WEAR,  /* choice: refuse | accept, a life of less than 5 years */
+    AGENT_USER,        /* whom the agent becomes when root started it; unset: it stays who it is */
+    AGENT_SANDBOX,     /* choice: enum sandbox_choice */
     AGENT_KEY_COUNT
 };
+enum sandbox_choice { SANDBOX_OFF, SANDBOX_ON, SANDBOX_STRICT };
 enum push_key {
     PUSH_URL, /* unset: nothing is pushed */
     PUSH_INTERVAL,

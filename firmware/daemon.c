@@ -13,6 +13,7 @@
 #include "registry.h"
 #include "reload.h"
 #include "runner.h"
+#include "sandbox.h"
 #include "signals.h"
 #include "status_server.h"
 #include "version.h"
@@ -30,6 +31,7 @@ struct daemon {
     struct clock clock;
     struct linux_logger logger_state;
     struct logger logger;
+    struct sandbox_plan sandbox;
     struct cares_resolver *resolver;
     struct resolver resolver_port;
     struct runner *runner;
@@ -68,6 +70,15 @@ static void stop(struct daemon *daemon, usec_t now_us)
     agent_stop(&daemon->agent, CAUSE_STOP, now_us + patience_us);
 }
 
+static void start_again(struct daemon *daemon, usec_t now_us)
+{
+    if (daemon->agent.state <= AGENT_RUNNING) {
+        daemon->start_again = true;
+        agent_stop(&daemon->agent, CAUSE_RELOAD, now_us + STOP_TIME_US);
+        daemon->agent_wake_us = now_us;
+    }
+}
+
 static void signals_source_waits(void *context, struct waits *waits)
 {
     signals_waits(&((struct daemon *)context)->signals, waits);
@@ -84,7 +95,9 @@ static void signals_source_step(void *context, const struct waits *ready, usec_t
     }
     if (signals->reload) {
         signals->reload = false;
-        if (!daemon->stop_asked) {
+        if (daemon->supervised->by_parent) { /* which has checked the file */
+            start_again(daemon, now_us);
+        } else if (!daemon->stop_asked) {
             reload_begin(&daemon->reload, now_us);
         }
     }
@@ -171,9 +184,14 @@ static void agent_source_step(void *context, const struct waits *ready, usec_t n
     if (other && daemon->agent.state == AGENT_RUNNING) { /* a file system that was mounted late */
         logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
                       "another store has appeared: starting again with it");
-        daemon->start_again = true;
-        agent_stop(&daemon->agent, CAUSE_RELOAD, now_us + STOP_TIME_US);
-        daemon->agent_wake_us = now_us;
+        start_again(daemon, now_us);
+    }
+    const char *replaced =
+        sandbox_outgrown(&daemon->sandbox, daemon->agent.store.trouble == STORE_DENIED, now_us);
+    if (replaced) {
+        logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
+                      "%s is out of the sandbox's reach now: starting again", replaced);
+        start_again(daemon, now_us);
     }
 }
 
@@ -222,6 +240,14 @@ static enum error open_ports(struct daemon *daemon)
         }
     }
     return ERROR_NONE;
+}
+
+/* With all files open and no thread started yet. */
+static enum error enter_sandbox(struct daemon *daemon)
+{
+    sandbox_plan_make(daemon->config, daemon->socket_path, daemon->runner,
+                      daemon->supervised->by_parent, &daemon->sandbox);
+    return sandbox_enter(&daemon->sandbox, &daemon->logger);
 }
 
 static enum error open_agent(struct daemon *daemon)
@@ -333,7 +359,7 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
     daemon->clock = linux_clock(&daemon->trust);
     daemon->logger = linux_logger(&daemon->logger_state, configured_log_level(config));
     reload_init(&daemon->reload, path, &daemon->logger);
-    if (open_ports(daemon) || open_agent(daemon) || open_server(daemon)) {
+    if (open_ports(daemon) || enter_sandbox(daemon) || open_agent(daemon) || open_server(daemon)) {
         close_all(daemon);
         return DAEMON_REFUSED;
     }

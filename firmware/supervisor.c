@@ -19,6 +19,7 @@
 #include "linux_clock.h"
 #include "linux_logger.h"
 #include "process_usage.h"
+#include "recheck.h"
 #include "signals.h"
 #include "site_command.h"
 
@@ -33,10 +34,11 @@ struct supervisor {
     struct recovery recovery;
     struct feeder feeder;
     struct site_command command;
-    pid_t child;        /* 0: none */
-    unsigned heard;     /* the life whose brief was read */
-    uint64_t oom_kills; /* before this life */
-    bool stopping;      /* SIGTERM or SIGINT came */
+    struct recheck recheck; /* of the file, at SIGHUP */
+    pid_t child;            /* 0: none */
+    unsigned heard;         /* the life whose brief was read */
+    uint64_t oom_kills;     /* before this life */
+    bool stopping;          /* SIGTERM or SIGINT came */
     usec_t wake_us;
 };
 
@@ -228,6 +230,15 @@ static bool judge(struct supervisor *supervisor, int status, usec_t now_us,
     return supervisor->stopping;
 }
 
+static void tell_reload(struct supervisor *supervisor, usec_t now_us)
+{
+    if (supervisor->child) {
+        kill(supervisor->child, SIGNALS_PARENT_RELOAD);
+    } else { /* whoever mended the file does not want to wait */
+        recovery_hurry(&supervisor->recovery, now_us);
+    }
+}
+
 /* Takes every child that has ended: as process 1 of a container we get the orphans too. */
 static bool reap(struct supervisor *supervisor, usec_t now_us, enum supervised_end *end)
 {
@@ -238,6 +249,8 @@ static bool reap(struct supervisor *supervisor, usec_t now_us, enum supervised_e
             if (judge(supervisor, status, now_us, end)) {
                 return true;
             }
+        } else if (recheck_reaped(&supervisor->recheck, pid, status, now_us) == RECHECK_GOOD) {
+            tell_reload(supervisor, now_us);
         } else if (!feeder_reaped(&supervisor->feeder, pid, status)) {
             (void)site_command_reaped(&supervisor->command, pid, status,
                                       supervisor->supervised.vitals, &supervisor->logger);
@@ -284,6 +297,7 @@ static void obey(struct supervisor *supervisor, const struct recovery_orders *or
 static void take_stock(struct supervisor *supervisor, usec_t now_us)
 {
     struct recovery_usage usage = {0};
+    recheck_step(&supervisor->recheck, now_us);
     hear(supervisor);
     if (supervisor->child) {
         (void)process_usage(supervisor->child, &usage);
@@ -294,7 +308,8 @@ static void take_stock(struct supervisor *supervisor, usec_t now_us)
     usec_t command_us =
         site_command_step(&supervisor->command, supervisor->supervised.brief,
                           supervisor->supervised.vitals, &supervisor->logger, now_us);
-    supervisor->wake_us = usec_min(orders.wake_us, command_us);
+    supervisor->wake_us =
+        usec_min(usec_min(orders.wake_us, command_us), recheck_wake_us(&supervisor->recheck));
 }
 
 /* The next signal, or 0: the moment has come. */
@@ -311,6 +326,7 @@ static bool stop(struct supervisor *supervisor, enum supervised_end *end)
 {
     supervisor->stopping = true;
     *end = SUPERVISED_STOPPED;
+    recheck_cancel(&supervisor->recheck);
     recovery_stop(&supervisor->recovery);
     feeder_stopping(&supervisor->feeder);
     if (supervisor->child) {
@@ -334,10 +350,10 @@ static bool turn(struct supervisor *supervisor, enum supervised_end *end)
         over = stop(supervisor, end);
         break;
     case SIGHUP:
-        if (supervisor->child) {
-            kill(supervisor->child, SIGNALS_PARENT_RELOAD);
-        } else { /* whoever mended the file does not want to wait */
-            recovery_hurry(&supervisor->recovery, now_us);
+        if (supervisor->child && supervisor->agent.check && !supervisor->stopping) {
+            recheck_begin(&supervisor->recheck, now_us);
+        } else {
+            tell_reload(supervisor, now_us);
         }
         break;
     default:
@@ -359,6 +375,7 @@ enum supervised_end supervisor_run(size_t region_size, struct supervised_agent a
     supervisor.supervised.board = board_word();
     supervisor.clock = linux_clock(&supervisor.trust);
     supervisor.logger = linux_logger(&supervisor.logger_state, LOG_LEVEL_INFO);
+    recheck_init(&supervisor.recheck, agent.path, &supervisor.logger, agent.check, agent.context);
     hold_signals(&supervisor);
     feeder_init(&supervisor.feeder);
     usec_t now_us = clock_monotonic_us(&supervisor.clock);

@@ -19,6 +19,8 @@
 #include "config.h"
 #include "recovery.h"
 
+#include "logger.h"
+
 /* How one life of the agent ended; the exit code of its process. All other codes are crashes, 1 and
  * 2 too: those may be a library's. */
 enum supervised_end {
@@ -58,6 +60,10 @@ struct supervised {
 struct supervised_agent {
     void *context;
     enum supervised_end (*live)(void *context, struct supervised *supervised);
+    /* SIGHUP, in a process of its own: whether the file at `path` is good (recheck.h). NULL: the
+     * agent is told without. */
+    bool (*check)(void *context, const struct logger *logger);
+    const char *path; /* for the log */
 };
 
 /* For the life, once its configuration was read or taken from the brief: tells the parent what it

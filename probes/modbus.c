@@ -67,7 +67,7 @@ static enum error open_parts(struct modbus_prepared *prepared, const char *insta
     if (error != ERROR_NONE) {
         return error;
     }
-    (void)snprintf(why, why_size, "%s", "no memory, descriptor or thread left");
+    (void)snprintf(why, why_size, "%s", "no memory or descriptor left");
     error = modbus_link_new(&prepared->target, prepared->unit, &prepared->link);
     if (error == ERROR_NONE) {
         error = modbus_worker_open(&prepared->target, &prepared->worker);
@@ -133,6 +133,14 @@ static void modbus_tend(void *context, usec_t now_us)
     const struct modbus_prepared *prepared = context;
 
     modbus_worker_tend(prepared->worker, now_us);
+}
+
+static const char *modbus_path(const void *context, bool *device)
+{
+    const struct modbus_prepared *prepared = context;
+
+    *device = prepared->target.transport == MODBUS_RTU;
+    return *device ? prepared->target.device : NULL;
 }
 
 static void submit(struct run *run, int fd, bool reused)
@@ -215,6 +223,10 @@ static enum progress queued(struct run *run)
 
     if (!modbus_worker_turn(&state->ticket)) {
         return PROGRESS_WAIT;
+    }
+    if (modbus_worker_start(prepared->worker) != ERROR_NONE) {
+        result_unknown(run->result, PHASE_CONNECT, "no memory for a thread, or too many of them");
+        return end(run);
     }
     if (prepared->link == NULL &&
         modbus_link_new(&prepared->target, prepared->unit, &prepared->link) != ERROR_NONE) {
@@ -404,6 +416,7 @@ const struct probe_ops modbus_probe = {
     .run_bytes = sizeof(struct modbus_run),
     .open = modbus_open,
     .close = modbus_close_target,
+    .path = modbus_path,
     .start = modbus_start,
     .step = modbus_step,
     .waits = modbus_waits,

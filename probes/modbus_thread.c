@@ -22,13 +22,16 @@ usec_t modbus_thread_patience_us(usec_t budget_us)
     return usec_max(PATIENCE_TIMES * budget_us, PATIENCE_LEAST_US);
 }
 
-static bool start_thread(struct modbus_thread *thread)
+bool modbus_thread_start(struct modbus_thread *thread)
 {
     size_t least = (size_t)PTHREAD_STACK_MIN;
     pthread_attr_t attributes;
     sigset_t all, before;
     int failed;
 
+    if (thread->started) {
+        return true;
+    }
     if (pthread_attr_init(&attributes) != 0) {
         return false;
     }
@@ -40,7 +43,8 @@ static bool start_thread(struct modbus_thread *thread)
     failed = pthread_create(&thread->thread, &attributes, modbus_thread_main, thread);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)pthread_attr_destroy(&attributes);
-    return failed == 0;
+    thread->started = failed == 0;
+    return thread->started;
 }
 
 struct modbus_thread *modbus_thread_new(void)
@@ -54,7 +58,7 @@ struct modbus_thread *modbus_thread_new(void)
     (void)pthread_mutex_init(&thread->lock, NULL);
     thread->to_thread = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     thread->from_thread = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (thread->to_thread < 0 || thread->from_thread < 0 || !start_thread(thread)) {
+    if (thread->to_thread < 0 || thread->from_thread < 0) {
         modbus_thread_release(thread);
         return NULL;
     }
@@ -105,6 +109,10 @@ void modbus_thread_end(struct modbus_thread *thread)
     const usec_t deadline_us = modbus_now_us() + END_PATIENCE_US;
     bool done;
 
+    if (!thread->started) {
+        modbus_thread_release(thread);
+        return;
+    }
     modbus_thread_lock(thread);
     thread->stopping = true;
     modbus_thread_ring(thread->to_thread);

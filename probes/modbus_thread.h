@@ -27,8 +27,10 @@ struct modbus_thread; /* opaque */
 /* What a job of this budget may take before its thread counts as hanging. */
 usec_t modbus_thread_patience_us(usec_t budget_us);
 
-/* NULL: no descriptor, memory or thread. */
+/* All but the thread itself. NULL: no descriptor or memory. */
 struct modbus_thread *modbus_thread_new(void);
+/* Starts it, before the first job; at any later time nothing. False: none can be had now. */
+MUST_CHECK bool modbus_thread_start(struct modbus_thread *thread);
 /* `vitals` is borrowed until the thread is ended or written off. */
 void modbus_thread_watch(struct modbus_thread *thread, struct vitals *vitals, unsigned row);
 /* Ends an idle thread, and waits for that a second at most; then it is written off. */

@@ -22,6 +22,7 @@ enum thread_state { THREAD_IDLE, THREAD_RUNNING, THREAD_FINISHED };
 
 struct modbus_thread {
     int to_thread, from_thread; /* eventfds, both non-blocking */
+    bool started;               /* there is a thread; the loop's own word */
     pthread_t thread;
 
     pthread_mutex_t lock; /* for everything below */

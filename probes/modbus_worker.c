@@ -84,6 +84,18 @@ void modbus_worker_watch(struct modbus_worker *worker, struct vitals *vitals, un
     }
 }
 
+enum error modbus_worker_start(struct modbus_worker *worker)
+{
+    if (worker->thread == NULL) {
+        worker->thread = modbus_thread_new();
+        if (worker->thread != NULL && worker->vitals != NULL) {
+            modbus_thread_watch(worker->thread, worker->vitals, worker->row);
+        }
+    }
+    bool started = worker->thread != NULL && modbus_thread_start(worker->thread);
+    return started ? ERROR_NONE : ERROR_EXHAUSTED;
+}
+
 /* Replaces the thread; `fresh` may be NULL. */
 static void write_off(struct modbus_worker *worker, struct modbus_thread *fresh)
 {
@@ -109,21 +121,19 @@ static void replace(struct modbus_worker *worker, usec_t now_us)
         return;
     }
     fresh = modbus_thread_new();
-    if (fresh != NULL) {
+    if (fresh != NULL && modbus_thread_start(fresh)) {
         *oldest_us = now_us;
         worker->written_off++;
         write_off(worker, fresh);
+    } else if (fresh != NULL) {
+        modbus_thread_end(fresh);
     }
 }
 
 void modbus_worker_tend(struct modbus_worker *worker, usec_t now_us)
 {
-    if (worker->thread == NULL) {
-        worker->thread = modbus_thread_new();
-        if (worker->thread != NULL && worker->vitals != NULL) {
-            modbus_thread_watch(worker->thread, worker->vitals, worker->row);
-        }
-    } else if (now_us >= worker->hangs_us && modbus_thread_is_abandoned(worker->thread)) {
+    if (worker->thread != NULL && now_us >= worker->hangs_us &&
+        modbus_thread_is_abandoned(worker->thread)) {
         replace(worker, now_us);
     }
 }
@@ -174,8 +184,8 @@ bool modbus_worker_turn(const struct modbus_ticket *ticket)
 {
     const struct modbus_worker *worker = ticket->worker;
 
-    return worker->queue == ticket && worker->thread != NULL &&
-           modbus_thread_is_idle(worker->thread);
+    return worker->queue == ticket &&
+           (worker->thread == NULL || modbus_thread_is_idle(worker->thread));
 }
 
 bool modbus_worker_is_first(const struct modbus_ticket *ticket)
@@ -193,7 +203,7 @@ void modbus_worker_waits(const struct modbus_ticket *ticket, struct waits *waits
     }
     if (modbus_worker_turn(ticket)) {
         waits_until(waits, 0);
-    } else if (worker->thread != NULL) {
+    } else {
         waits_add(waits, modbus_thread_wait_fd(worker->thread), POLLIN);
     }
 }

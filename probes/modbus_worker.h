@@ -9,9 +9,12 @@
  * its place. Three times within ten minutes; after that it is not helped any more, and its row,
  * which stays armed, tells whoever watches that only a new process can help.
  *
- * Thread rule: all functions are for the loop's thread. Memory: two allocations and a stack per
- * endpoint, made by the first open, freed by the last close; what was written off is freed when it
- * comes back. After a fork only the process that opened it may use it. */
+ * Thread rule: all functions are for the loop's thread. Memory: two allocations per endpoint,
+ * made by the first open, and a stack, by the first run; freed by the last close, what was written
+ * off when it comes back. That opening starts no thread lets a process that has opened its targets
+ * still change what it may do (sandbox.h): what the kernel takes away, it takes away from one
+ * thread and from those this one starts later. After a fork only the process that opened it may use
+ * it. */
 #ifndef PICKET_MODBUS_WORKER_H
 #define PICKET_MODBUS_WORKER_H
 
@@ -26,7 +29,7 @@ struct modbus_ticket {
     struct modbus_ticket *next;
 };
 
-/* The worker of `target`'s endpoint. ERROR_EXHAUSTED: no descriptor, memory or thread. */
+/* The worker of `target`'s endpoint. ERROR_EXHAUSTED: no descriptor or memory. */
 MUST_CHECK enum error modbus_worker_open(const struct modbus_target *target,
                                          struct modbus_worker **out);
 /* The endpoint's signs of life are in `row` from now on, if they are in none yet. `vitals` is
@@ -42,13 +45,17 @@ void modbus_worker_close(struct modbus_worker *worker, struct modbus_link **link
  * out the one whose job is under way abandons the job: its connection is shut down at once. */
 void modbus_worker_queue(struct modbus_worker *worker, struct modbus_ticket *ticket);
 void modbus_worker_leave(struct modbus_ticket *ticket);
-/* True when it is this ticket's turn and the thread is free. */
+/* True when it is this ticket's turn and no other job is under way. */
 bool modbus_worker_turn(const struct modbus_ticket *ticket);
 /* True when nobody is before it in the queue; the thread may still be busy with an abandoned job.
  */
 bool modbus_worker_is_first(const struct modbus_ticket *ticket);
 /* For a ticket that waits for its turn, or for its job. */
 void modbus_worker_waits(const struct modbus_ticket *ticket, struct waits *waits);
+
+/* Makes sure that the thread is there, when its turn has come. ERROR_EXHAUSTED: it cannot be had
+ * now. */
+MUST_CHECK enum error modbus_worker_start(struct modbus_worker *worker);
 
 /* A TCP connection an earlier run left open, if it is still good: nothing closed it and nothing
  * came unasked. For the ticket whose turn it is; `source` must be the one it was made with. */

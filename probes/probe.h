@@ -70,6 +70,10 @@ struct probe_ops {
                        unsigned target, void **prepared, struct endpoint *endpoint, char *why,
                        size_t why_size);
     void (*close)(void *prepared);
+    /* Optional. The path that runs of this target open, NULL when they open none; *device tells
+     * whether it is a device, which they write to as well. Borrowed from `prepared`. Whatever is
+     * not named here is out of a run's reach (sandbox.h). */
+    const char *(*path)(const void *prepared, bool *device);
 
     enum progress (*start)(struct run *run);
     enum progress (*step)(struct run *run, const struct waits *ready);

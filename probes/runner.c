@@ -402,6 +402,14 @@ static void prober_cancel_all(void *context)
     hold(runner, -1);
 }
 
+const char *runner_path(const struct runner *runner, unsigned target, bool *device)
+{
+    const struct prepared_target *prepared = &runner->targets[target];
+    *device = false;
+    return prepared->ops && prepared->ops->path ? prepared->ops->path(prepared->prepared, device)
+                                                : NULL;
+}
+
 struct prober runner_prober(struct runner *runner)
 {
     return (struct prober){runner, prober_start, prober_collect, prober_cancel_all};

@@ -37,6 +37,10 @@ void runner_watch(struct runner *runner, struct vitals *vitals);
 /* Cancels what is in flight. NULL is fine. */
 void runner_free(struct runner *runner);
 
+/* The path that runs of a target open, as its kind tells (probe.h, `path`); NULL when there is
+ * none. Borrowed until runner_free(). */
+const char *runner_path(const struct runner *runner, unsigned target, bool *device);
+
 struct prober runner_prober(struct runner *runner);
 /* Adds what all runs in flight wait for, and the earliest deadline. */
 void runner_waits(struct runner *runner, struct waits *waits);

@@ -140,6 +140,7 @@ static void desk_open(struct desk *desk, enum peer_habit habit)
     assert_int_equal(modbus_worker_open(&desk->target, &desk->worker), ERROR_NONE);
     modbus_worker_watch(desk->worker, &vitals, ROW);
     modbus_worker_watch(desk->worker, &vitals, ROW + 1); /* a later target changes nothing */
+    assert_int_equal(modbus_worker_start(desk->worker), ERROR_NONE);
 }
 
 static int connect_to(const struct peer *peer)
@@ -172,6 +173,7 @@ static void desk_ask(struct desk *desk)
     if (desk->link == NULL) {
         assert_int_equal(modbus_link_new(&desk->target, 17, &desk->link), ERROR_NONE);
     }
+    assert_int_equal(modbus_worker_start(desk->worker), ERROR_NONE);
     modbus_plan_init(&job.plan, &span, 1, 125, 2000);
     modbus_worker_queue(desk->worker, &desk->ticket);
     assert_true(modbus_worker_turn(&desk->ticket));

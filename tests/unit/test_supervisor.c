@@ -103,7 +103,8 @@ static void open_stage(struct stage *stage, void (*prepare)(void))
         if (prepare) {
             prepare();
         }
-        _exit((int)supervisor_run(REGION_BYTES, (struct supervised_agent){stage, play}));
+        _exit((int)supervisor_run(REGION_BYTES,
+                                  (struct supervised_agent){.context = stage, .live = play}));
     }
     close(stage->reports[1]);
 }
@@ -285,8 +286,9 @@ static void alone_the_agent_knows_that_it_is(void **state)
     struct stage stage = {.acts = {{ACT_RETURN, SUPERVISED_RELOAD, false, false}}};
     assert_int_equal(pipe2(stage.reports, O_CLOEXEC), 0);
     stage.supervisor = getppid();
-    assert_int_equal(supervisor_skip(REGION_BYTES, (struct supervised_agent){&stage, play}),
-                     SUPERVISED_RELOAD);
+    assert_int_equal(
+        supervisor_skip(REGION_BYTES, (struct supervised_agent){.context = &stage, .live = play}),
+        SUPERVISED_RELOAD);
     struct report report = next_report(&stage);
     assert_int_equal(report.self, getpid());
     assert_false(report.told.by_parent);
