@@ -14,6 +14,7 @@ void ledger_init(struct ledger *ledger, uint64_t epoch)
     ledger->epoch = epoch;
     ledger->next_id = 1;
     ledger->text_used = 0;
+    ledger->end_count = 0;
     ledger->totals.ordinal = 0;
     ledger->totals.results = 0;
     memset(ledger->totals.counters, 0, sizeof ledger->totals.counters);
