@@ -91,7 +91,8 @@ void agent_care_init(struct agent *agent, usec_t now_us)
     agent->care = (struct agent_care){
         .heartbeat_us = hang_us / 5,
         .check_us = now_us,
-        .start_limit_us = longest_timeout(config) + AGENT_OVERDUE_US,
+        .hang_us = hang_us,
+        .start_limit_us = hang_us + longest_timeout(config) + AGENT_OVERDUE_US,
         .canary = find_canary(config),
         .groups = config->probe_count < VITALS_GROUPS ? config->probe_count : VITALS_GROUPS,
         .before = {.task = VITAL_NONE},
@@ -350,6 +351,9 @@ static bool may_restart_part(struct agent *agent, usec_t now_us)
     return care->restarts++ < (unsigned)setting(agent, WATCHDOG_SUBSYSTEM_RESTARTS);
 }
 
+/* Signs of life of all rows but the workers' come from the loop: each limit outlasts a hang of it,
+ * which is then called by its name, and never ended before `hang` has passed. */
+
 /* The transport ends each request at its deadline; when it does not, it is not working. */
 static void check_push(struct agent *agent, usec_t now_us)
 {
@@ -361,7 +365,8 @@ static void check_push(struct agent *agent, usec_t now_us)
         return;
     }
     if (!vital_is_armed(vitals, VITAL_PUSH)) {
-        vital_arm(vitals, VITAL_PUSH, agent->push.timeout_us + 2 * AGENT_OVERDUE_US);
+        vital_arm(vitals, VITAL_PUSH,
+                  agent->care.hang_us + agent->push.timeout_us + 2 * AGENT_OVERDUE_US);
     }
     if (now_us < agent->care.push_until_us) {
         return;
@@ -387,7 +392,7 @@ static void check_runs(struct agent *agent, usec_t now_us)
     if (agent->runs_in_flight == 0) {
         vital_rest(vitals, VITAL_RUNS);
     } else if (!vital_is_armed(vitals, VITAL_RUNS)) {
-        vital_arm(vitals, VITAL_RUNS, RUNS_LIMIT_US + agent->care.heartbeat_us);
+        vital_arm(vitals, VITAL_RUNS, agent->care.hang_us + RUNS_LIMIT_US);
     } else if (!overdue) {
         vital_progress(vitals, VITAL_RUNS);
     }
@@ -402,7 +407,7 @@ static void watch_store(struct agent *agent)
         vital_rest(vitals, VITAL_STORE);
     } else if (!vital_is_armed(vitals, VITAL_STORE) || since_us != agent->care.store_since_us) {
         agent->care.store_since_us = since_us;
-        vital_arm(vitals, VITAL_STORE, limit_us + AGENT_OVERDUE_US);
+        vital_arm(vitals, VITAL_STORE, agent->care.hang_us + limit_us + AGENT_OVERDUE_US);
     }
 }
 

@@ -260,7 +260,7 @@ void sim_check_life_ends(struct sim *sim)
         }
     }
     check->has_snapshot = true;
-    check->snapshot_us = sim->now_us;
+    check->snapshot_us = sim->lives.stepped_us; /* a loop that was stuck has measured nothing */
     check->snapshot_durable_us = check->durable_us;
     check->tail_lost = false;
     if (agent_stopped(&sim->lives.agent)) {
