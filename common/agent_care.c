@@ -233,9 +233,22 @@ static void tell_targets(struct agent *agent)
     put_word(&vitals->running, 1);
 }
 
+/* The cooldown outlives a restart like the budget does: by the minute of service, rounded against
+ * acting. */
+static void remember_action(struct agent *agent, usec_t now_us)
+{
+    uint64_t last = counter(agent, LEDGER_ACTIONS + BUDGET_LAST);
+    uint64_t passed = service_minutes(agent, now_us) - last;
+    if (counter(agent, LEDGER_ACTIONS + BUDGET_USED) > 0) {
+        usec_t since_us = passed > 0 ? (usec_t)(passed - 1) * USEC_PER_MINUTE : 0;
+        agent->care.action.acted_us = now_us - since_us;
+    }
+}
+
 void agent_care_begin(struct agent *agent, usec_t now_us)
 {
     agent->care.before = judge_end(agent);
+    remember_action(agent, now_us);
     log_end(agent);
     count_ends(agent);
     if (was_reset(agent)) {
