@@ -57,12 +57,13 @@ struct sim_check {
 
     /* What the store has to know. */
     bool has_snapshot;
-    enum sim_truth truth; /* of the last end that the store can know of */
-    bool tail_lost;       /* since the snapshot */
-    bool in_order;        /* the last life may have stopped in order, as far as the store knows */
-    bool asked_reset;     /* … to be reset */
-    bool boot_on_record;  /* a life of this boot is in the store … */
-    bool life_on_record;  /* … and so is the one there is */
+    unsigned truths;     /* bit per enum sim_truth: of the last end the store can know of */
+    bool tail_lost;      /* since the snapshot */
+    bool in_order;       /* the last life may have stopped in order, as far as the store knows */
+    bool asked_reset;    /* … to be reset */
+    bool boot_touched;   /* a life of this boot may be in the store … */
+    bool boot_on_record; /* … and is … */
+    bool life_on_record; /* … and so is the one there is */
     uint64_t epoch;
     uint64_t results[SIM_TARGETS][OUTCOME_COUNT];
     usec_t durable_us; /* since when the store is; USEC_NEVER: it is not */

@@ -117,6 +117,11 @@ static void check_recovered(struct sim *sim)
     }
 }
 
+static bool was(const struct sim_check *check, enum sim_truth truth)
+{
+    return (check->truths >> truth & 1u) != 0;
+}
+
 /* Which ends nobody saw may be told as which. */
 static bool may_be_told(const struct sim *sim, enum cause cause)
 {
@@ -129,24 +134,18 @@ static bool may_be_told(const struct sim *sim, enum cause cause)
     case CAUSE_RELOAD:
         return check->in_order;
     case CAUSE_SUPERVISOR:
-        return check->truth == SIM_TRUTH_SUPERVISOR;
+        return was(check, SIM_TRUTH_SUPERVISOR);
     case CAUSE_POWER:
-        return check->truth == SIM_TRUTH_POWER ||
-               (check->truth == SIM_TRUTH_WATCHDOG && word == BOARD_SILENT);
+        return was(check, SIM_TRUTH_POWER) ||
+               (was(check, SIM_TRUTH_WATCHDOG) && word == BOARD_SILENT);
     case CAUSE_WATCHDOG:
-        return check->truth == SIM_TRUTH_WATCHDOG || (check->in_order && check->asked_reset);
+        return was(check, SIM_TRUTH_WATCHDOG) || (check->in_order && check->asked_reset);
     case CAUSE_UNKNOWN:
         return word == BOARD_MUTE &&
-               (check->truth == SIM_TRUTH_WATCHDOG || check->truth == SIM_TRUTH_POWER);
+               (was(check, SIM_TRUTH_WATCHDOG) || was(check, SIM_TRUTH_POWER));
     default:
         return false;
     }
-}
-
-static const char *truth_name(enum sim_truth truth)
-{
-    static const char *const names[] = {"none", "supervisor", "power", "watchdog"};
-    return names[truth];
 }
 
 static void check_cause(struct sim *sim)
@@ -154,8 +153,12 @@ static void check_cause(struct sim *sim)
     const struct agent *agent = &sim->lives.agent;
     enum cause cause = agent->care.before.cause;
     if (!agent->ports.start.watched && !may_be_told(sim, cause)) {
-        sim_fail(sim, "cause_is_told_as_it_was", "told as %s, and it was %s%s", cause_name(cause),
-                 truth_name(sim->check.truth), sim->check.in_order ? ", in order" : "");
+        sim_fail(sim, "cause_is_told_as_it_was", "told as %s, and it was%s%s%s%s",
+                 cause_name(cause),
+                 was(&sim->check, SIM_TRUTH_SUPERVISOR) ? " the supervisor's end" : "",
+                 was(&sim->check, SIM_TRUTH_POWER) ? " the power" : "",
+                 was(&sim->check, SIM_TRUTH_WATCHDOG) ? " the watchdog" : "",
+                 sim->check.in_order ? ", in order" : "");
     }
 }
 
@@ -182,7 +185,7 @@ static void check_restarts(struct sim *sim)
 void sim_check_life_runs(struct sim *sim)
 {
     struct sim_check *check = &sim->check;
-    sim_trace(sim, SIM_RUNNING, sim->lives.agent.store.state, check->truth,
+    sim_trace(sim, SIM_RUNNING, sim->lives.agent.store.state, check->truths,
               cause_name(sim->lives.agent.care.before.cause));
     for (unsigned i = 0; i < SIM_TARGETS; i++) {
         struct sim_target *target = &sim->net.targets[i];
@@ -345,6 +348,7 @@ static void watch_store(struct sim *sim)
         check->restarts_known = false;
         check->epochs++;
     }
+    check->boot_touched = check->boot_touched || sim->disk.synced_us > sim->lives.running_us;
     bool recorded = store->state == STORE_DURABLE && sim->disk.synced_us > sim->lives.running_us &&
                     tail_durable(store->tail).ordinal >= sim->lives.agent.care.start_ordinal;
     if (recorded) {

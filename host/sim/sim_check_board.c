@@ -71,9 +71,9 @@ void sim_check_board_ends(struct sim *sim, bool watchdog)
         check->service_at_us = sim->now_us;
         sim->lives.running = false;
     }
-    check->truth = watchdog ? SIM_TRUTH_WATCHDOG : SIM_TRUTH_POWER;
+    check->truths = 1u << (watchdog ? SIM_TRUTH_WATCHDOG : SIM_TRUTH_POWER);
     check->tail_lost = true;
-    check->boot_on_record = false;
+    check->boot_on_record = check->boot_touched = false;
 }
 
 void sim_check_service_ends(struct sim *sim)
@@ -109,7 +109,9 @@ void sim_check_supervisor_begins(struct sim *sim)
 void sim_check_supervisor_ends(struct sim *sim)
 {
     if (sim->check.boot_on_record) {
-        sim->check.truth = SIM_TRUTH_SUPERVISOR;
+        sim->check.truths = 1u << SIM_TRUTH_SUPERVISOR;
+    } else if (sim->check.boot_touched) {
+        sim->check.truths |= 1u << SIM_TRUTH_SUPERVISOR;
     }
     sim->check.tail_lost = true;
 }

@@ -48,7 +48,7 @@ static void see_rows(struct sim *sim)
         }
         bool stands =
             row->limit_ms > 0 && sim->now_us - row->seen_us >= row->limit_ms * USEC_PER_MSEC;
-        if (stands && check->stale == VITAL_COUNT) {
+        if (stands && check->stale == VITAL_COUNT && check->life_before != LIFE_NONE) {
             check->stale = i;
         }
     }
@@ -65,6 +65,7 @@ void sim_check_born(struct sim *sim)
     check->born_us = sim->now_us;
     check->aborted_us = check->stop_us = 0;
     check->leak_turns = 0;
+    check->stale = VITAL_COUNT;
 }
 
 static usec_t next_delay(struct sim_check *check, usec_t ran_us)
