@@ -35,7 +35,6 @@ static void begin(struct sim *sim, uint64_t seed, enum sim_verbosity verbosity)
     sim->trace.hash = seed;
     sim->trace.verbosity = verbosity;
     sim->check.durable_us = USEC_NEVER;
-    sim->check.action_on_record = true;
     sim->site.prng.state = prng_next(&streams);
     sim->board.prng.state = prng_next(&streams);
     sim->disk.prng.state = prng_next(&streams);

@@ -67,6 +67,7 @@ struct sim_check {
     uint64_t epoch;
     uint64_t results[SIM_TARGETS][OUTCOME_COUNT];
     usec_t durable_us; /* since when the store is; USEC_NEVER: it is not */
+    enum store_state snapshot_state;
     usec_t snapshot_us, snapshot_durable_us;
     uint64_t lost[SIM_TARGETS]; /* to power cuts */
     bool lost_unknown;          /* as many as the store was in memory for */
@@ -86,8 +87,9 @@ struct sim_check {
     usec_t actions_us[SIM_RESETS];
     unsigned action_count;
     uint64_t actions_taken;
-    usec_t acted_us, action_seen_us; /* in time of the world; 0: never */
-    bool action_on_record;
+    unsigned actions_recorded; /* of these are on the device, or no more than that is sure */
+    uint64_t action_ordinal;   /* the record of the last one */
+    usec_t acted_us;           /* in time of the world; 0: never */
 
     /* For the report. */
     uint64_t lives, hangs, crashes, resets, cuts, safe_modes, suspensions, actions, epochs, stays;

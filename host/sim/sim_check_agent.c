@@ -93,7 +93,8 @@ static void check_recovered(struct sim *sim)
                             check->snapshot_us - check->snapshot_durable_us >
                                 sim->site.commit_us + COMMIT_SLACK_US);
     if (!check->has_snapshot || ledger_of(sim)->epoch != check->epoch) {
-        check->lost_unknown = check->lost_unknown || (check->has_snapshot && cut);
+        bool gone = cut || check->snapshot_state != STORE_DURABLE;
+        check->lost_unknown = check->lost_unknown || (check->has_snapshot && gone);
         return;
     }
     usec_t since_us = check->snapshot_us - sim->site.commit_us - COMMIT_SLACK_US;
@@ -182,6 +183,23 @@ static void check_restarts(struct sim *sim)
     check->restarts_known = true;
 }
 
+/* What was on the device is known to whoever comes after. */
+static void check_actions_known(struct sim *sim)
+{
+    struct sim_check *check = &sim->check;
+    uint64_t known = ledger_of(sim)->totals.counters[LEDGER_ACTIONS];
+    if (known < check->actions_taken) {
+        if (check->actions_recorded == check->action_count &&
+            sim->lives.agent.store.state == STORE_DURABLE) {
+            sim_fail(sim, "actions_stay_on_record", "%" PRIu64 " of %" PRIu64 " are known", known,
+                     check->actions_taken);
+        }
+        check->action_count = check->actions_recorded = 0;
+        check->acted_us = 0;
+    }
+    check->actions_taken = known;
+}
+
 void sim_check_life_runs(struct sim *sim)
 {
     struct sim_check *check = &sim->check;
@@ -199,7 +217,7 @@ void sim_check_life_runs(struct sim *sim)
     check->epochs += ledger_of(sim)->epoch != check->epoch ? 1 : 0;
     check->life_epoch = check->epoch = ledger_of(sim)->epoch;
     check->epoch_changed = false;
-    check->actions_taken = ledger_of(sim)->totals.counters[LEDGER_ACTIONS];
+    check_actions_known(sim);
     check->durable_us = USEC_NEVER;
     check->service_at_us = sim->now_us;
     check->has_snapshot = check->life_on_record = false;
@@ -265,6 +283,7 @@ void sim_check_life_ends(struct sim *sim)
     check->has_snapshot = true;
     check->snapshot_us = sim->lives.stepped_us; /* a loop that was stuck has measured nothing */
     check->snapshot_durable_us = check->durable_us;
+    check->snapshot_state = sim->lives.agent.store.state;
     check->tail_lost = false;
     if (agent_stopped(&sim->lives.agent)) {
         check->in_order = true;
@@ -322,8 +341,8 @@ static void take_action(struct sim *sim)
     if (check->action_count < SIM_RESETS) {
         check->actions_us[check->action_count++] = service_us;
     }
-    check->acted_us = check->action_seen_us = sim->now_us;
-    check->action_on_record = false;
+    check->acted_us = sim->now_us;
+    check->action_ordinal = ledger_of(sim)->totals.ordinal;
     check->actions++;
 }
 
@@ -355,9 +374,9 @@ static void watch_store(struct sim *sim)
         check->boot_on_record = check->life_on_record = true;
         check->reset_uncharged = false;
     }
-    if (store->state == STORE_DURABLE && !check->action_on_record &&
-        sim->now_us - check->action_seen_us > sim->site.commit_us + COMMIT_SLACK_US) {
-        check->action_on_record = true;
+    if (store->state == STORE_DURABLE &&
+        tail_durable(store->tail).ordinal >= check->action_ordinal) {
+        check->actions_recorded = check->action_count;
     }
 }
 

@@ -6,11 +6,6 @@
 static void forget_unrecorded(struct sim *sim)
 {
     struct sim_check *check = &sim->check;
-    if (!check->action_on_record && check->action_count > 0) {
-        check->action_count--;
-        check->action_on_record = true;
-        check->acted_us = 0;
-    }
     if (check->reset_uncharged && check->reset_count > 0) {
         check->reset_count--;
     }

@@ -57,11 +57,10 @@ static void see_rows(struct sim *sim)
 void sim_check_born(struct sim *sim)
 {
     struct sim_check *check = &sim->check;
-    sim_check_rows(sim);
     for (unsigned i = 0; i < VITAL_COUNT; i++) {
-        check->rows[i].news = true;
-        check->rows[i].changed_us = sim->now_us;
+        check->rows[i] = (struct sim_row){.changed_us = sim->now_us, .news = true};
     }
+    sim_check_rows(sim);
     check->born_us = sim->now_us;
     check->aborted_us = check->stop_us = 0;
     check->leak_turns = 0;

@@ -131,7 +131,7 @@ static void strike_process(struct sim *sim, enum sim_fault fault)
     } else if (fault == SIM_FAULT_HANG) {
         sim_lives_block(sim, USEC_NEVER);
         sim->faults.stuck_starts = one_in(sim, 5) ? 1 + (unsigned)draw(sim, 3) : 0;
-    } else if (fault == SIM_FAULT_STALL) {
+    } else if (fault == SIM_FAULT_STALL && lives->blocked_until_us <= lives->stepped_us) {
         sim_lives_block(sim, sim->now_us + draw(sim, hang_us * 7 / 10));
     }
 }

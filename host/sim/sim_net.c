@@ -23,6 +23,12 @@ static usec_t timeout_of(const struct sim *sim, unsigned target)
     return sim_site_probe(sim, target)->timeout_us;
 }
 
+/* A worker rests its row by itself; here the loop does it, so the row outlasts a stall of that. */
+static usec_t worker_limit(const struct sim *sim, unsigned target)
+{
+    return timeout_of(sim, target) + WORKER_LIMIT_US + sim->site.settings.hang_us;
+}
+
 static void end_by_timeout(struct sim *sim, struct sim_target *target)
 {
     target->ends_us = target->deadline_us + draw(sim, 100 * USEC_PER_MSEC);
@@ -117,8 +123,7 @@ static bool start(void *context, uint16_t index, usec_t now_us, usec_t deadline_
     plan_run(sim, target);
     apply_faults(sim, target, index);
     if (target->has_worker) {
-        vital_arm(&sim->lives.vitals, VITAL_WORKER + index,
-                  timeout_of(sim, index) + WORKER_LIMIT_US);
+        vital_arm(&sim->lives.vitals, VITAL_WORKER + index, worker_limit(sim, index));
     }
     sim_trace(sim, SIM_START, index, target->ends_us, NULL);
     return true;
