@@ -119,18 +119,24 @@ static uint64_t service_minutes(const struct agent *agent, usec_t now_us)
     return counter(agent, LEDGER_SERVICE_MINUTES) + here - agent->care.minutes;
 }
 
+/* Minutes of service since the last one. A crash takes back up to SERVICE_STEP minutes of service
+ * that were not counted yet, so the last one can seem to lie ahead. */
+static uint64_t budget_age(const struct agent *agent, unsigned budget, usec_t now_us)
+{
+    uint64_t last = counter(agent, budget + BUDGET_LAST), service = service_minutes(agent, now_us);
+    return service > last ? service - last : 0;
+}
+
 static void budget_take(struct agent *agent, unsigned budget, usec_t now_us)
 {
-    uint64_t last = counter(agent, budget + BUDGET_LAST);
     store_count(&agent->store, budget + BUDGET_USED, 1);
-    store_count(&agent->store, budget + BUDGET_LAST, service_minutes(agent, now_us) - last);
+    store_count(&agent->store, budget + BUDGET_LAST, budget_age(agent, budget, now_us));
 }
 
 static void budget_forgive(struct agent *agent, unsigned budget, usec_t now_us)
 {
     uint64_t used = counter(agent, budget + BUDGET_USED) - counter(agent, budget + BUDGET_FORGIVEN);
-    uint64_t last = counter(agent, budget + BUDGET_LAST);
-    if (used > 0 && service_minutes(agent, now_us) - last >= DAY_MINUTES) {
+    if (used > 0 && budget_age(agent, budget, now_us) >= DAY_MINUTES) {
         store_count(&agent->store, budget + BUDGET_FORGIVEN, used);
     }
 }
@@ -237,8 +243,7 @@ static void tell_targets(struct agent *agent)
  * acting. */
 static void remember_action(struct agent *agent, usec_t now_us)
 {
-    uint64_t last = counter(agent, LEDGER_ACTIONS + BUDGET_LAST);
-    uint64_t passed = service_minutes(agent, now_us) - last;
+    uint64_t passed = budget_age(agent, LEDGER_ACTIONS, now_us);
     if (counter(agent, LEDGER_ACTIONS + BUDGET_USED) > 0) {
         usec_t since_us = passed > 0 ? (usec_t)(passed - 1) * USEC_PER_MINUTE : 0;
         agent->care.action.acted_us = now_us - since_us;
