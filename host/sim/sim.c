@@ -82,6 +82,10 @@ static void become_well(struct sim *sim)
     while (!sim->failure.failed && sim->now_us < limit_us) {
         run_until(sim, sim->now_us + USEC_PER_MINUTE);
         unwell = sim_check_unwell(sim);
+        if (sim_check_needs_restart(sim)) {
+            sim_trace(sim, SIM_FAULT, SIM_FAULT_RESTART, 1, "somebody takes up the other store");
+            sim_lives_restart(sim, USEC_PER_SEC);
+        }
         well_us = unwell != NULL ? USEC_NEVER : usec_min(well_us, sim->now_us);
         if (well_us != USEC_NEVER && sim->now_us - well_us >= WELL_US) {
             sim_trace(sim, SIM_WELL, 0, 0, NULL);

@@ -71,6 +71,7 @@ struct sim_check {
     usec_t snapshot_us, snapshot_durable_us;
     uint64_t lost[SIM_TARGETS]; /* to power cuts */
     bool lost_unknown;          /* as many as the store was in memory for */
+    bool may_tell_twice;        /* the limit common/DESIGN.md tells of was met */
     /* Of this life. */
     bool epoch_changed;
     uint64_t life_epoch;
@@ -100,6 +101,8 @@ struct sim;
 /* Of the agent (sim_check_agent.c). */
 void sim_check_start(struct sim *sim, unsigned target, usec_t now_us, usec_t deadline_us);
 void sim_check_collect(struct sim *sim, unsigned target);
+/* A body was received. */
+void sim_check_told(struct sim *sim);
 /* After each of its turns. */
 void sim_check_agent(struct sim *sim);
 /* It has come to know its totals. */
@@ -128,6 +131,9 @@ void sim_check_end(struct sim *sim, const struct run_end *why);
 
 /* Liveness (sim_well.c): what is not yet well, NULL when all is. */
 const char *sim_check_unwell(const struct sim *sim);
+/* The agent found a store that is not the one it began with, and waits to be restarted (store.h).
+ */
+bool sim_check_needs_restart(const struct sim *sim);
 /* How long that may take from the moment faults heal. */
 usec_t sim_check_well_limit(const struct sim *sim);
 /* All is well: the receiver knows exactly what was measured, but for what power cuts cost. */

@@ -69,6 +69,22 @@ void sim_check_thaw(struct sim *sim)
     sim_lives_explain(sim, CAUSE_HANG);
 }
 
+/* What was measured once is never told twice, whatever epochs there were. */
+void sim_check_told(struct sim *sim)
+{
+    bool looks = !sim->push.full && !sim->check.may_tell_twice;
+    for (unsigned i = 0; i < sim->site.config->target_count && looks; i++) {
+        for (unsigned j = 0; j < OUTCOME_COUNT; j++) {
+            if ((uint64_t)sim->push.told[i][j] > sim->net.targets[i].collected[j]) {
+                sim_fail(sim, "nothing_is_told_twice",
+                         "target %u: %" PRIu64 " %s were measured, %.0f told", i,
+                         sim->net.targets[i].collected[j], outcome_name((enum outcome)j),
+                         sim->push.told[i][j]);
+            }
+        }
+    }
+}
+
 /* A life. */
 
 static void take_base(struct sim *sim)
@@ -210,6 +226,9 @@ void sim_check_life_runs(struct sim *sim)
         target->life_started = 0;
         memset(target->life_collected, 0, sizeof target->life_collected);
         target->seen = false;
+    }
+    if (check->tail_lost || check->snapshot_state != STORE_DURABLE) {
+        check->may_tell_twice = check->may_tell_twice || sim->disk.unacknowledged;
     }
     check_recovered(sim);
     check_cause(sim);
@@ -355,6 +374,9 @@ static void watch_store(struct sim *sim)
     if (store->state != check->store_state) {
         sim_trace(sim, SIM_STORE, store->state, store->trouble, store_state_name(store->state));
         check->store_state = store->state;
+    }
+    if (store->state == STORE_DURABLE && sim->disk.mode == SIM_DISK_WELL) {
+        sim->disk.unacknowledged = false; /* it was opened again, and all was looked at */
     }
     if (store->state != STORE_DURABLE) {
         check->durable_us = USEC_NEVER;

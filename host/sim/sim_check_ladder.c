@@ -297,7 +297,10 @@ void sim_check_end(struct sim *sim, const struct run_end *why)
         check->mask = atomic_load(&sim->lives.vitals.mandate.groups);
     } else {
         check->start_after_us = sim->now_us + next_delay(check, ran_us);
-        if (!asked) {
+        if (!asked && !sim->lives.configured) { /* nobody has said yet how many are too many */
+            check->ends_us[0] = sim->now_us;
+            check->end_count = 1;
+        } else if (!asked) {
             judge(sim);
         } else {
             follow_phase(sim);

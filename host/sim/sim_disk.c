@@ -17,6 +17,7 @@ static void draw_latency(struct sim *sim)
     if (disk->request.op == BLOCK_CREATE) {
         takes_us += disk->request.count * (usec_t)prng_below(&disk->prng, 40000);
     }
+    disk->unacknowledged = disk->unacknowledged || disk->mode == SIM_DISK_HANGS;
     disk->begun_us = sim->now_us;
     disk->ends_us = disk->mode == SIM_DISK_HANGS ? USEC_NEVER : sim->now_us + takes_us;
 }
@@ -168,6 +169,7 @@ static enum block_error error_of(struct sim_disk *disk)
  * medium (facts/recovery-and-store.md section 2.2). */
 static void fail(struct sim_disk *disk)
 {
+    disk->unacknowledged = true;
     switch (disk->request.op) {
     case BLOCK_WRITE:
         if (in_range(write_file(disk), &disk->request)) {
@@ -228,6 +230,7 @@ void sim_disk_set_mode(struct sim *sim, enum sim_disk_mode mode)
     bool hung = disk->mode == SIM_DISK_HANGS;
     disk->mode = mode;
     if (disk->busy && mode == SIM_DISK_HANGS) {
+        disk->unacknowledged = true;
         disk->ends_us = USEC_NEVER;
     } else if (disk->busy && hung) {
         disk->ends_us = sim->now_us + 1 + (usec_t)prng_below(&disk->prng, 100000);

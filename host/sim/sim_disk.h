@@ -35,6 +35,9 @@ struct sim_disk {
     struct prng prng;
     usec_t synced_us; /* when a SYNC last ended well, or was made by PUBLISH */
     uint64_t operations;
+    /* Something failed, or hung, that may have reached the medium all the same (common/DESIGN.md:
+     * what comes back then was told under another epoch, too). Cleared by who has judged it. */
+    bool unacknowledged;
 };
 
 struct sim;

@@ -116,6 +116,7 @@ static void begin_agent(struct sim *sim)
                   .board = sim_board_word(sim)},
     };
     recovery_configure(&lives->recovery, &sim->site.settings);
+    lives->configured = true;
     memset(&lives->agent, 0xa5, offsetof(struct agent, store.coder));
     agent_init(&lives->agent, config, &ports, lives->body, sizeof lives->body, sim_now(sim));
     lives->process = SIM_PROCESS_RUNS;
@@ -166,7 +167,6 @@ static void step_agent(struct sim *sim)
     if (!lives->running && lives->agent.state >= AGENT_RUNNING &&
         lives->agent.state < AGENT_STOPPED) {
         lives->running = true;
-        lives->ran_before = true;
         lives->running_us = sim->now_us;
         sim_check_life_runs(sim);
     }
@@ -225,7 +225,7 @@ static void supervisor_begins(struct sim *sim)
     lives->turn_us = sim->now_us;
     lives->stopping = lives->service_watched = false;
     lives->born = 0;
-    lives->ran_before = false;
+    lives->configured = false;
     lives->before = (struct run_end){.task = VITAL_NONE};
     lives->action_ends_us = USEC_NEVER;
     memset(&lives->vitals, 0, sizeof lives->vitals);

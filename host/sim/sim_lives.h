@@ -33,7 +33,7 @@ struct sim_lives {
     struct tail tail;
     struct logger logger;
     uint64_t born;   /* lives of this supervisor */
-    bool ran_before; /* one of them got to know its totals */
+    bool configured; /* one of them has read its configuration */
     struct run_end before;
     usec_t action_ends_us;
     /* systemd's watchdog of the service. */

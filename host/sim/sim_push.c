@@ -75,6 +75,7 @@ static bool submit(void *context, const void *body, size_t size, usec_t now_us, 
     }
     if (arrives) {
         sim_push_receive(sim, body, size);
+        sim_check_told(sim);
     }
     return true;
 }
