@@ -304,7 +304,7 @@ void sim_check_life_ends(struct sim *sim)
     check->snapshot_durable_us = check->durable_us;
     check->snapshot_state = sim->lives.agent.store.state;
     check->tail_lost = false;
-    if (agent_stopped(&sim->lives.agent)) {
+    if (sim->lives.agent.state >= AGENT_CLOSING) { /* the mark may be written before the end */
         check->in_order = true;
         check->asked_reset = atomic_load(&sim->lives.vitals.leave_cause) == CAUSE_WATCHDOG;
     } else if (check->life_on_record) {

@@ -73,7 +73,7 @@ static void strike_killer(struct sim *sim)
 {
     struct sim_target *target = &sim->net.targets[draw(sim, sim->site.config->target_count)];
     target->killer = one_in(sim, 2) ? SIM_KILLER_CRASHES : SIM_KILLER_HANGS;
-    sim->faults.killer_until_us = sim->now_us + USEC_PER_HOUR + draw(sim, 20 * USEC_PER_HOUR);
+    sim->faults.killer_until_us = sim->now_us + USEC_PER_HOUR / 2 + draw(sim, 8 * USEC_PER_HOUR);
 }
 
 static void heal_killers(struct sim *sim)

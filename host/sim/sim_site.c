@@ -65,7 +65,7 @@ static void put_agent(struct writer *writer, struct prng *prng, const struct sha
     put(writer, "[agent]\nsite = sim\nconcurrency = %u\n", PICK(prng, 2, 4, 8, 16));
     if (shape->store) {
         put(writer, "store = /sim/store.pk\nstore_size = %uK\ncommit = %us\nflash = disk\n",
-            PICK(prng, 96, 128, 256, 400), PICK(prng, 1, 5, 10, 30, 60, 60, 120, 300));
+            PICK(prng, 64, 64, 96, 128, 256), PICK(prng, 1, 10, 30, 60, 60, 120, 300));
     }
     put(writer, "\n[push]\nurl = http://receiver\ninterval = %us\ntimeout = %us\n\n", shape->push_s,
         PICK(prng, 5, 10, 30));
@@ -120,7 +120,7 @@ static void put_action(struct writer *writer, struct prng *prng, const struct sh
  */
 static void put_probe(struct writer *writer, struct prng *prng, struct prng *edit, unsigned probe)
 {
-    unsigned interval_s = PICK(edit, 10, 15, 30, 30, 60, 60, 120, 300);
+    unsigned interval_s = PICK(edit, 10, 30, 30, 60, 60, 120, 300, 600);
     unsigned timeout_s = PICK(edit, 1, 2, 5, 5, 10);
     put(writer, "\n[sim p%u]\ninterval = %us\ntimeout = %us\n", probe, interval_s, timeout_s);
     for (unsigned i = 0, count = below(prng, 6) == 0 ? 2 : 1; i < count; i++) {
@@ -136,8 +136,8 @@ static size_t write_text(struct sim_site *site)
     struct prng prng = {.state = site->shape};
     struct writer writer = {.text = site->text};
     struct shape shape = {
-        .probes = 3 + below(&prng, 10),
-        .push_s = PICK(&prng, 15, 30, 60, 60, 120),
+        .probes = 3 + below(&prng, below(&prng, 3) == 0 ? 10 : 5),
+        .push_s = PICK(&prng, 30, 60, 120, 300, 300, 600, 900),
         .store = below(&prng, 8) != 0,
     };
     unsigned owner = below(&prng, 10);
