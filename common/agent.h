@@ -72,7 +72,8 @@ struct target_state {
 
 /* The agent's share of its own recovery (agent_care.c). */
 struct agent_care {
-    usec_t heartbeat_us;   /* the loop comes round at least this often */
+    usec_t hang_us;        /* the loop may be silent */
+    usec_t heartbeat_us;   /* … and comes round at least this often */
     usec_t check_us;       /* when what is slow to look at is looked at again */
     usec_t start_limit_us; /* due starts may wait this long for a run to end */
     bool run_overdue;

@@ -91,7 +91,8 @@ void agent_care_init(struct agent *agent, usec_t now_us)
     agent->care = (struct agent_care){
         .heartbeat_us = hang_us / 5,
         .check_us = now_us,
-        .start_limit_us = longest_timeout(config) + AGENT_OVERDUE_US,
+        .hang_us = hang_us,
+        .start_limit_us = hang_us + longest_timeout(config) + AGENT_OVERDUE_US,
         .canary = find_canary(config),
         .groups = config->probe_count < VITALS_GROUPS ? config->probe_count : VITALS_GROUPS,
         .before = {.task = VITAL_NONE},
@@ -118,18 +119,24 @@ static uint64_t service_minutes(const struct agent *agent, usec_t now_us)
     return counter(agent, LEDGER_SERVICE_MINUTES) + here - agent->care.minutes;
 }
 
+/* Minutes of service since the last one. A crash takes back up to SERVICE_STEP minutes of service
+ * that were not counted yet, so the last one can seem to lie ahead. */
+static uint64_t budget_age(const struct agent *agent, unsigned budget, usec_t now_us)
+{
+    uint64_t last = counter(agent, budget + BUDGET_LAST), service = service_minutes(agent, now_us);
+    return service > last ? service - last : 0;
+}
+
 static void budget_take(struct agent *agent, unsigned budget, usec_t now_us)
 {
-    uint64_t last = counter(agent, budget + BUDGET_LAST);
     store_count(&agent->store, budget + BUDGET_USED, 1);
-    store_count(&agent->store, budget + BUDGET_LAST, service_minutes(agent, now_us) - last);
+    store_count(&agent->store, budget + BUDGET_LAST, budget_age(agent, budget, now_us));
 }
 
 static void budget_forgive(struct agent *agent, unsigned budget, usec_t now_us)
 {
     uint64_t used = counter(agent, budget + BUDGET_USED) - counter(agent, budget + BUDGET_FORGIVEN);
-    uint64_t last = counter(agent, budget + BUDGET_LAST);
-    if (used > 0 && service_minutes(agent, now_us) - last >= DAY_MINUTES) {
+    if (used > 0 && budget_age(agent, budget, now_us) >= DAY_MINUTES) {
         store_count(&agent->store, budget + BUDGET_FORGIVEN, used);
     }
 }
@@ -246,10 +253,22 @@ static void tell_targets(struct agent *agent)
     put_word(&vitals->running, 1);
 }
 
+/* The cooldown outlives a restart like the budget does: by the minute of service, rounded against
+ * acting. */
+static void remember_action(struct agent *agent, usec_t now_us)
+{
+    uint64_t passed = budget_age(agent, LEDGER_ACTIONS, now_us);
+    if (counter(agent, LEDGER_ACTIONS + BUDGET_USED) > 0) {
+        usec_t since_us = passed > 0 ? (usec_t)(passed - 1) * USEC_PER_MINUTE : 0;
+        agent->care.action.acted_us = now_us - since_us;
+    }
+}
+
 void agent_care_begin(struct agent *agent, usec_t now_us)
 {
     take_up_unseen(agent, now_us);
     take_up_seen(agent);
+    remember_action(agent, now_us);
     log_end(agent);
     agent->care.start_noted = true;
     agent->care.start_ordinal = store_ledger(&agent->store)->totals.ordinal;
@@ -366,6 +385,9 @@ static bool may_restart_part(struct agent *agent, usec_t now_us)
     return care->restarts++ < (unsigned)setting(agent, WATCHDOG_SUBSYSTEM_RESTARTS);
 }
 
+/* Signs of life of all rows but the workers' come from the loop: each limit outlasts a hang of it,
+ * which is then called by its name, and never ended before `hang` has passed. */
+
 /* The transport ends each request at its deadline; when it does not, it is not working. */
 static void check_push(struct agent *agent, usec_t now_us)
 {
@@ -377,7 +399,8 @@ static void check_push(struct agent *agent, usec_t now_us)
         return;
     }
     if (!vital_is_armed(vitals, VITAL_PUSH)) {
-        vital_arm(vitals, VITAL_PUSH, agent->push.timeout_us + 2 * AGENT_OVERDUE_US);
+        vital_arm(vitals, VITAL_PUSH,
+                  agent->care.hang_us + agent->push.timeout_us + 2 * AGENT_OVERDUE_US);
     }
     if (now_us < agent->care.push_until_us) {
         return;
@@ -403,7 +426,7 @@ static void check_runs(struct agent *agent, usec_t now_us)
     if (agent->runs_in_flight == 0) {
         vital_rest(vitals, VITAL_RUNS);
     } else if (!vital_is_armed(vitals, VITAL_RUNS)) {
-        vital_arm(vitals, VITAL_RUNS, RUNS_LIMIT_US + agent->care.heartbeat_us);
+        vital_arm(vitals, VITAL_RUNS, agent->care.hang_us + RUNS_LIMIT_US);
     } else if (!overdue) {
         vital_progress(vitals, VITAL_RUNS);
     }
@@ -418,7 +441,7 @@ static void watch_store(struct agent *agent)
         vital_rest(vitals, VITAL_STORE);
     } else if (!vital_is_armed(vitals, VITAL_STORE) || since_us != agent->care.store_since_us) {
         agent->care.store_since_us = since_us;
-        vital_arm(vitals, VITAL_STORE, limit_us + AGENT_OVERDUE_US);
+        vital_arm(vitals, VITAL_STORE, agent->care.hang_us + limit_us + AGENT_OVERDUE_US);
     }
 }
 
