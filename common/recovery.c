@@ -540,10 +540,12 @@ static void step_phase(struct recovery *recovery, usec_t now_us)
     }
 }
 
+/* With all of its probes: one that does without a group that kills has proved nothing. */
 static void keep_good(struct recovery *recovery, usec_t now_us, struct recovery_orders *orders)
 {
-    if (recovery->phase == RECOVERY_NORMAL && !recovery->good_used && !recovery->good_kept &&
-        runs_well(recovery, recovery->born_us, recovery->settings.safe_us, now_us)) {
+    if (recovery->phase == RECOVERY_NORMAL && recovery->suspended == 0 && !recovery->good_used &&
+        !recovery->good_kept &&
+        runs_well(recovery, recovery->phase_us, recovery->settings.safe_us, now_us)) {
         recovery->good_kept = true;
         recovery->good_known = true;
         orders->keep_good = true;
