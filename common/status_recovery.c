@@ -94,7 +94,10 @@ void status_recovery(const struct agent *agent, usec_t now_us, bool colour, stru
 static void json_end(struct buffer *out, const struct agent *agent, const struct run_end *end)
 {
     const struct ledger *ledger = store_ledger(&agent->store);
-    char signal[CAUSE_SIGNAL_BYTES];
+    char signal[CAUSE_SIGNAL_BYTES], time[RFC3339_BYTES] = "";
+    if (end->unix_ms > 0) {
+        (void)rfc3339_print(end->unix_ms, time);
+    }
     int target = end->target > 0 ? ledger_find(ledger, end->target) : -1;
     buffer_append_string(out, "{\"cause\":");
     buffer_append_json_string(out, cause_name(end->cause));
@@ -103,7 +106,7 @@ static void json_end(struct buffer *out, const struct agent *agent, const struct
     json_text(out, "probe", target >= 0 ? ledger_text(ledger, ledger->entries[target].probe) : "");
     json_count(out, "exit_code", end->exit_code);
     json_seconds(out, "ran_seconds", end->ran_us);
-    json_count(out, "unix_ms", end->unix_ms > 0 ? (uint64_t)end->unix_ms : 0);
+    json_text(out, "time", time);
     buffer_append_byte(out, '}');
 }
 
@@ -162,7 +165,7 @@ void status_recovery_json(const struct agent *agent, struct buffer *out)
     buffer_append_string(out, ",\n\"recovery\":{\"phase\":");
     buffer_append_json_string(out, recovery_phase_name(series.phase));
     json_count(out, "barred_targets", series.barred_targets);
-    json_flag(out, "good_configuration", series.good_config);
+    json_flag(out, "last_known_good", series.good_config);
     json_name(out, "before");
     json_end(out, agent, &series.before);
     json_ends(out, agent);
@@ -170,8 +173,13 @@ void status_recovery_json(const struct agent *agent, struct buffer *out)
     json_counts(out, "actions", counters, LEDGER_CARE_FIRST, CARE_COUNT, care_key);
     json_counts(out, "site_actions", counters, LEDGER_ACTION_FIRST, SITE_ACTION_RESULTS,
                 action_key);
-    json_flag(out, "watchdog_armed", series.armed);
-    json_seconds(out, "watchdog_timeout_seconds", series.granted_us);
-    json_count(out, "watchdog_resets_left", series.may_reset ? series.resets_left : 0);
-    buffer_append_byte(out, '}');
+    json_name(out, "watchdog");
+    buffer_append_string(out, series.armed ? "{\"armed\":true" : "{\"armed\":false");
+    json_seconds(out, "timeout_seconds", series.armed ? series.granted_us : 0);
+    if (series.may_reset) {
+        json_count(out, "resets_left", series.resets_left);
+    } else {
+        json_null(out, "resets_left");
+    }
+    buffer_append_string(out, "}}");
 }

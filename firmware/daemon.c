@@ -213,6 +213,7 @@ static enum error open_ports(struct daemon *daemon)
     if (!daemon->runner) {
         return ERROR_INVALID;
     }
+    runner_watch(daemon->runner, daemon->supervised->vitals);
     if (config_text(config, &config->push, PUSH_URL, NULL)) {
         daemon->transport = push_transport_new(config, &daemon->clock, &daemon->resolver_port,
                                                CARES_RESOLVER_PUSH_SLOT, &errors);
