@@ -20,22 +20,22 @@ sys.path.insert(0, str(ROOT / "tests" / "live"))
 from support import free_port, wait_until  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("PICKET_BUILD", ROOT / "build" / "armv7hf"))
-BOARD = ROOT / "boards" / "qemu" / "board"
+QEMU = ROOT / "boards" / "qemu"
+BOARD = QEMU / "board"
 HOST = "10.0.2.2"
-CANNOT = 3  # boards/qemu/board: emulator or packages cannot be had
+CANNOT = 3  # boards/qemu: emulator or packages cannot be had
 READY = "board: ready"
 # From power on or a reset until its first process is ready: 3 to 7 s when the machine is idle.
 BOOT = 60
 
 
-def tool(*arguments):
-    """What boards/qemu/board prints; skips the test when the board cannot be had here."""
-    done = subprocess.run([BOARD, *map(str, arguments)], capture_output=True, text=True,
-                          timeout=300)
+def tool(*command):
+    """What a program of boards/qemu prints; skips the test when the board cannot be had here."""
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=300)
     if done.returncode == CANNOT:
         raise unittest.SkipTest(done.stderr.strip().splitlines()[-1])
     if done.returncode != 0:
-        raise AssertionError(f"{arguments}: exit {done.returncode}: {done.stderr}")
+        raise AssertionError(f"{command}: exit {done.returncode}: {done.stderr}")
     return done.stdout.strip()
 
 
@@ -50,8 +50,9 @@ class Board:
         self.process = self.monitor = None
         self.port = free_port()
         initramfs, disk = self.folder / "initramfs", self.folder / "disk"
-        tool("initramfs", machine, initramfs, *(f"{path}={file}" for path, file in files.items()))
-        tool("disk", disk)
+        tool(BOARD, "initramfs", machine, initramfs,
+             *(f"{path}={file}" for path, file in files.items()))
+        tool(BOARD, "disk", disk)
         monitor = self.folder / "monitor"
         with open(self.console_path, "wb") as console:
             self.process = subprocess.Popen(

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from emulated_board import BUILD, HOST, Board, tool
+from emulated_board import BUILD, HOST, QEMU, Board, tool
 from accounting import Receiver, is_counter
 from support import LiveTest, Target
 
@@ -56,7 +56,7 @@ class WatchdogStory(LiveTest):
 
     def setUp(self):
         super().setUp()
-        tool("fetch", self.machine)
+        tool(QEMU / "fetch", self.machine)
         self.looked_at = self.results = 0
         self.target = self.closing(Target())
         self.receiver = self.closing(Receiver())
