@@ -2,7 +2,7 @@
 when they were reset.
 
 The console goes to a file. Commands go over the network, so that they and the console do not mix.
-QEMU's monitor says what the watchdog did, and when. The host's loopback is 10.0.2.2 on the board."""
+QEMU's monitor says what the watchdog did, and when. On the board the host's loopback is 10.0.2.2."""
 
 import json
 import os
@@ -25,8 +25,9 @@ BOARD = QEMU / "board"
 HOST = "10.0.2.2"
 CANNOT = 3  # boards/qemu: emulator or packages cannot be had
 READY = "board: ready"
-# From power on or a reset until its first process is ready: 3 to 7 s when the machine is idle.
-BOOT = 60
+# From power on or a reset until its first process is ready: 3 to 12 s, and many times that on a
+# busy machine.
+BOOT = 120
 
 
 def tool(*command):

@@ -102,8 +102,9 @@ class WatchdogStory(LiveTest):
         """Guards against a watchdog that bites a healthy board, or that never ran."""
         self.board.wait_boot(1)
         self.assertEqual(self.watchdog("bootstatus"), "0")
-        begun = self.board.wait(lambda: self.told(), "a first push", 30)
-        self.wait_told(begun + PERIODS * TIMEOUT + 1, 2 * PERIODS * TIMEOUT)
+        self.board.wait(lambda: self.watchdog("state") == "active", "the watchdog is started", 30)
+        self.wait_told(1, 30)
+        self.wait_told(self.told() + PERIODS * TIMEOUT + 1, 4 * PERIODS * TIMEOUT)
         self.assertEqual(self.watchdog("state"), "active")
         self.assertEqual(self.watchdog("timeout"), str(TIMEOUT))
         self.assertEqual(self.board.moments("WATCHDOG"), [])
@@ -123,7 +124,7 @@ class WatchdogStory(LiveTest):
         print(f"{self.machine}: reset {moment - stopped:.1f} s after the stop", flush=True)
         self.known, self.served = self.told(), self.target.count("/portal")
         self.board.wait_boot(2)
-        print(f"{self.machine}: up again {time.monotonic() - moment:.1f} s after the reset", flush=True)
+        print(f"{self.machine}: up again {time.monotonic() - moment:.1f} s later", flush=True)
 
     def next_boot_goes_on_where_it_was(self):
         """Guards against totals that are lost or counted twice, and against a store that does not
