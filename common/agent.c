@@ -79,6 +79,8 @@ void agent_init(struct agent *agent, const struct config *config, const struct a
     init_times(agent, now_us);
     init_targets(agent);
     init_push(agent, now_us);
+    agent->leaving = CAUSE_STOP;
+    agent_care_init(agent, now_us);
     store_init(&agent->store, config, &agent->ports.logger, &agent->ports.store, now_us);
 }
 
@@ -120,6 +122,7 @@ static void begin_running(struct agent *agent, usec_t now_us)
     init_schedule(agent, now_us);
     init_push(agent, now_us);
     log_opened(agent);
+    agent_care_begin(agent, now_us);
 }
 
 /* Results. */
@@ -205,6 +208,7 @@ static void collect_results(struct agent *agent, usec_t now_us)
         assert(target < agent->schedule.count && agent->schedule.entries[target].running);
         schedule_ended(&agent->schedule, target);
         agent->runs_in_flight--;
+        agent_care_ended(agent, target, now_us);
         book_result(agent, false, now_us);
     }
 }
@@ -214,7 +218,10 @@ static void collect_results(struct agent *agent, usec_t now_us)
 static void count_missed(struct agent *agent, usec_t now_us)
 {
     for (unsigned i = 0; i < agent->schedule.count; i++) {
-        store_missed(&agent->store, i, schedule_missed(&agent->schedule, i, now_us));
+        uint64_t missed = agent_care_admits(agent, i, now_us)
+                              ? schedule_missed(&agent->schedule, i, now_us)
+                              : schedule_abandon(&agent->schedule, i, now_us);
+        store_missed(&agent->store, i, missed);
     }
 }
 
@@ -275,6 +282,7 @@ static bool start_run(struct agent *agent, unsigned target, usec_t now_us)
         return false;
     }
     agent->runs_in_flight++;
+    agent->states[target].run_until_us = now_us + timeout_us;
     note_start(agent, target, now_us);
     return true;
 }
@@ -283,7 +291,7 @@ static bool start_run(struct agent *agent, unsigned target, usec_t now_us)
 static void start_due(struct agent *agent, usec_t now_us)
 {
     unsigned count = agent->schedule.count, first = agent->next_start;
-    bool room = true;
+    bool room = true, any = false;
     agent->start_retry_us = USEC_NEVER;
     for (unsigned i = 0; i < count; i++) {
         unsigned target = (first + i) % count;
@@ -295,7 +303,9 @@ static void start_due(struct agent *agent, usec_t now_us)
             room = false;
             agent->next_start = target;
         }
+        any = any || room;
     }
+    agent_care_started(agent, any, !room);
 }
 
 /* Turns. */
@@ -386,13 +396,15 @@ usec_t agent_step(struct agent *agent, usec_t now_us)
     }
     agent->passes++;
     agent->stepped_us = now_us;
+    vital_progress(agent->ports.vitals, VITAL_LOOP);
     (void)store_step(&agent->store, now_us);
     note_wall_time(agent, now_us);
     usec_t wake_us = step_state(agent, now_us);
     if (agent->state == AGENT_STOPPED) {
         return USEC_NEVER;
     }
-    return usec_min(wake_us, store_step(&agent->store, now_us));
+    wake_us = usec_min(wake_us, store_step(&agent->store, now_us));
+    return usec_min(wake_us, agent_care_step(agent, now_us));
 }
 
 void agent_loop_lag(struct agent *agent, usec_t lag_us)

@@ -14,6 +14,7 @@
 #define PICKET_AGENT_H
 
 #include "buffer.h"
+#include "care.h"
 #include "clock.h"
 #include "config.h"
 #include "logger.h"
@@ -21,13 +22,26 @@
 #include "prober.h"
 #include "push.h"
 #include "schedule.h"
+#include "site_action.h"
 #include "store.h"
 #include "upstream.h"
+#include "vitals.h"
 
 /* A push that is due waits this long at most for the commit that is going on. */
 #define AGENT_PUSH_PATIENCE_US (2 * USEC_PER_SEC)
 /* Kept free at the end for the last words of the store, a tenth of the time there is at most. */
 #define AGENT_CLOSE_US (1 * USEC_PER_SEC)
+
+/* A run or a push whose end is overdue by this much has none: a part of the agent is broken. */
+#define AGENT_OVERDUE_US (15 * USEC_PER_SEC)
+
+/* How this life came to be. */
+struct agent_start {
+    bool watched;          /* a supervisor saw the life before end, and this is what it saw */
+    struct run_end before; /* cause NONE: there was none */
+    bool has_supervisor;
+    enum board_word board; /* what the board says of its last reset; for an end nobody saw */
+};
 
 struct agent_ports {
     struct clock clock;
@@ -35,18 +49,47 @@ struct agent_ports {
     struct upstream upstream; /* unused when the configuration has no push url */
     struct logger logger;
     struct store_settings store; /* block_count 0: totals live in memory alone */
+    struct vitals *vitals;       /* shared with the supervisor, or just memory */
+    struct agent_start start;
 };
 
 /* What status and the push tell about one target beyond its counters. */
 struct target_state {
-    usec_t changed_us; /* monotonic: when the outcome last changed */
-    bool held_back;    /* the last result is `unknown` because of depends_on; nothing was run */
+    usec_t changed_us;    /* monotonic: when the outcome last changed */
+    bool held_back;       /* the last result is `unknown` because of depends_on; nothing was run */
+    usec_t run_until_us;  /* when the run in flight has to have ended */
+    usec_t not_before_us; /* no start before: it kept overrunning */
+    usec_t overruns_us;   /* when the first of the overruns below was */
+    uint16_t overruns;    /* within a minute */
+    uint8_t slowed;       /* doublings of the interval */
     /* The last result that was not a success, held back ones aside. */
     enum outcome last_failure_outcome; /* OUTCOME_SUCCESS: none yet */
     enum reason last_failure_reason;
     enum phase last_failure_phase;
     usec_t last_failure_us;
     char last_failure_note[CAP_NOTE_BYTES];
+};
+
+/* The agent's share of its own recovery (agent_care.c). */
+struct agent_care {
+    usec_t hang_us;        /* the loop may be silent */
+    usec_t heartbeat_us;   /* … and comes round at least this often */
+    usec_t check_us;       /* when what is slow to look at is looked at again */
+    usec_t start_limit_us; /* due starts may wait this long for a run to end */
+    bool run_overdue;
+    usec_t store_since_us; /* of the operation whose row is armed */
+    usec_t push_until_us;  /* when the reply to the push in flight is overdue */
+    usec_t restarts_us;    /* when the first of the restarts below was */
+    unsigned restarts;     /* of subsystems, within the window */
+    bool start_noted;      /* and with it on record up to … */
+    uint64_t start_ordinal;
+    uint64_t minutes;          /* of service that were counted in this life */
+    uint32_t canary;           /* a probe */
+    uint32_t workers_replaced; /* that were counted */
+    uint32_t groups;           /* probes are divided into */
+    struct run_end before;     /* how the run before ended */
+    struct site_action action;
+    uint32_t actions_done; /* results of the supervisor that were counted */
 };
 
 enum agent_state {
@@ -79,6 +122,8 @@ struct agent {
     usec_t lateness_max_us; /* of starts, since the agent began */
     usec_t loop_lag_us;     /* greatest since the last push body */
     uint64_t passes;
+    struct agent_care care;
+    enum cause leaving; /* what this run's end is to be noted as */
     struct buffer body;
     uint64_t body_ordinal;        /* of the last record the totals in `body` have counted */
     usec_t push_wait_until_us;    /* how long a due push waits for a commit; USEC_NEVER: none is */
@@ -109,13 +154,16 @@ void agent_loop_lag(struct agent *agent, usec_t lag_us);
  * runs that last longer are ended and counted as missed. A device that does not answer costs its
  * share of the time and no more; the push then goes with what was committed. A store that is still
  * opening is waited for: it may find what a dead process could not commit any more. agent_step()
- * goes on being called until agent_stopped(). A second call can only bring the deadline forward. */
-void agent_stop(struct agent *agent, usec_t deadline_us);
+ * goes on being called until agent_stopped(). A second call can only bring the deadline forward.
+ * `cause` (STOP, RELOAD) is what the next run will be told. */
+void agent_stop(struct agent *agent, enum cause cause, usec_t deadline_us);
 bool agent_stopped(const struct agent *agent);
 
 /* What a push tells: totals as published by the store, gauges as they are. `numbers` is filled and
  * must outlive the view, which holds until the next turn. Only once the store was opened. */
 struct metrics_view agent_view(struct agent *agent, struct agent_numbers *numbers, usec_t now_us);
+/* How the agent is being kept going. Only once the store was opened. */
+void agent_recovery_series(const struct agent *agent, struct recovery_series *series);
 /* The totals of a target as counted, committed or not; all 0 while the store is opening. */
 const struct sli *agent_sli(const struct agent *agent, unsigned target);
 

@@ -66,6 +66,7 @@ static usec_t step_final_push(struct agent *agent, usec_t now_us)
         return agent->stop_deadline_us;
     }
     agent_set_state(agent, AGENT_CLOSING);
+    agent_care_leave(agent);
     store_close(&agent->store);
     (void)store_step(&agent->store, now_us);
     return step_closing(agent, now_us);
@@ -121,8 +122,9 @@ usec_t agent_step_end(struct agent *agent, usec_t now_us)
     }
 }
 
-void agent_stop(struct agent *agent, usec_t deadline_us)
+void agent_stop(struct agent *agent, enum cause cause, usec_t deadline_us)
 {
+    agent->leaving = cause;
     if (agent->state == AGENT_RUNNING) {
         agent_set_state(agent, AGENT_DRAINING);
     }

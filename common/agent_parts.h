@@ -1,4 +1,5 @@
-/* Between the files of the engine: agent.c, agent_push.c, agent_end.c. Nobody else includes this.
+/* Between the files of the engine: agent.c, agent_care.c, agent_end.c, agent_push.c. Nobody else
+ * includes this.
  */
 #ifndef PICKET_AGENT_PARTS_H
 #define PICKET_AGENT_PARTS_H
@@ -15,8 +16,28 @@ usec_t agent_push_wake(const struct agent *agent);
 /* Builds the body of this moment and submits it, whether it is due or not; the push must be idle.
  * What cannot be sent is booked as a failed attempt at once. */
 void agent_push_begin(struct agent *agent, usec_t now_us, usec_t deadline_us);
+/* Books a push in flight as failed: it did not reach the transport, or the transport broke. */
+void agent_push_fail(struct agent *agent, enum upstream_class class, const char *note,
+                     usec_t now_us);
 /* Books the reply to the push in flight when there is one. */
 void agent_push_collect(struct agent *agent, usec_t now_us);
+
+/* agent_care.c */
+
+void agent_care_init(struct agent *agent, usec_t now_us);
+/* Totals are known: counts how the runs before ended. */
+void agent_care_begin(struct agent *agent, usec_t now_us);
+/* At the end of each turn: signs of life, what has no end, budgets, the site action. Returns when
+ * it wants to be called again. */
+usec_t agent_care_step(struct agent *agent, usec_t now_us);
+/* Whether the mandate lets this target run, and it is not slowed down. */
+bool agent_care_admits(const struct agent *agent, unsigned target, usec_t now_us);
+/* A run of this target has ended. */
+void agent_care_ended(struct agent *agent, unsigned target, usec_t now_us);
+/* Starts that are due were made, or wait. */
+void agent_care_started(struct agent *agent, bool any, bool some_wait);
+/* The store is about to close: how this run ended is noted. */
+void agent_care_leave(struct agent *agent);
 
 /* One turn of the states from DRAINING on. */
 usec_t agent_step_end(struct agent *agent, usec_t now_us);

@@ -56,9 +56,8 @@ static void book_reply(struct agent *agent, const struct upstream_reply *reply, 
     push_replied(&agent->push, reply, now_us);
 }
 
-/* An attempt that ended before it reached the transport. */
-static void book_own_failure(struct agent *agent, enum upstream_class class, const char *note,
-                             usec_t now_us)
+void agent_push_fail(struct agent *agent, enum upstream_class class, const char *note,
+                     usec_t now_us)
 {
     struct upstream_reply reply = {.class = class};
     struct buffer text;
@@ -109,14 +108,15 @@ void agent_push_begin(struct agent *agent, usec_t now_us, usec_t deadline_us)
     const struct upstream *upstream = &agent->ports.upstream;
     build_body(agent, now_us);
     push_submitted(&agent->push);
+    agent->care.push_until_us = deadline_us + AGENT_OVERDUE_US;
     if (buffer_overflowed(&agent->body)) {
         logger_printf(&agent->ports.logger, LOG_LEVEL_ERROR,
                       "push: the body needs %zu bytes of %zu; nothing was sent, please report this",
                       agent->body.used, agent->body.size);
-        book_own_failure(agent, UPSTREAM_REJECTED, "the body does not fit its buffer", now_us);
+        agent_push_fail(agent, UPSTREAM_REJECTED, "the body does not fit its buffer", now_us);
     } else if (!upstream->submit(upstream->context, agent->body.bytes, agent->body.used, now_us,
                                  deadline_us)) {
-        book_own_failure(agent, UPSTREAM_UNREACHABLE, "the transport could not begin", now_us);
+        agent_push_fail(agent, UPSTREAM_UNREACHABLE, "the transport could not begin", now_us);
     }
 }
 

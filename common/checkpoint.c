@@ -123,6 +123,21 @@ static void put_sli(struct buffer *out, const struct sli *sli)
     put_varint(out, sli->duration.sum_us);
 }
 
+static void put_run_end(struct buffer *out, const struct run_end *end)
+{
+    uint8_t bytes[CHECKPOINT_RUN_END_BYTES];
+    struct buffer item;
+    buffer_init(&item, bytes, sizeof bytes);
+    buffer_append_byte(&item, (uint8_t)end->cause);
+    buffer_append_byte(&item, end->signal);
+    buffer_append_byte(&item, end->exit_code);
+    buffer_append_byte(&item, end->task);
+    put_varint(&item, end->target);
+    put_varint(&item, end->ran_us > 0 ? (uint64_t)(end->ran_us / USEC_PER_MSEC) : 0);
+    put_varint(&item, end->unix_ms > 0 ? (uint64_t)end->unix_ms : 0);
+    put_item(out, CHECKPOINT_RUN_END, &item);
+}
+
 struct target {
     uint32_t id;
     uint64_t gone_at;
@@ -156,7 +171,7 @@ size_t checkpoint_encode(const struct checkpoint *checkpoint, const struct ledge
                          const struct ledger_totals *totals, uint8_t *bytes, size_t size)
 {
     struct buffer out;
-    uint32_t items = totals->sli_count;
+    uint32_t items = totals->sli_count + ledger->end_count;
     assert(totals->sli_count == ledger->totals.sli_count);
     buffer_init(&out, bytes, size);
     put_head(&out, checkpoint, ledger, totals);
@@ -165,6 +180,9 @@ size_t checkpoint_encode(const struct checkpoint *checkpoint, const struct ledge
             put_counter(&out, i, totals->counters[i]);
             items++;
         }
+    }
+    for (unsigned i = 0; i < ledger->end_count; i++) {
+        put_run_end(&out, &ledger->ends[i]);
     }
     for (unsigned i = 0; i < totals->sli_count; i++) {
         const struct ledger_entry *entry = &ledger->entries[i];
@@ -204,9 +222,14 @@ size_t checkpoint_bound(const struct config *config)
 {
     struct buffer out;
     struct sli sli;
+    const struct run_end longest = {
+        .target = LEDGER_ID_END, .ran_us = INT64_MAX, .unix_ms = INT64_MAX};
     buffer_init(&out, NULL, 0);
     for (unsigned i = 0; i < LEDGER_COUNTERS; i++) {
         put_counter(&out, i, COUNT_MAX);
+    }
+    for (unsigned i = 0; i < CAP_RUN_ENDS; i++) {
+        put_run_end(&out, &longest);
     }
     for (unsigned i = 0; i < config->target_count; i++) {
         const struct config_probe *probe = config_target_probe(config, i);

@@ -14,6 +14,7 @@ enum checkpoint_item {
     CHECKPOINT_END = 0,
     CHECKPOINT_COUNTER = 1,
     CHECKPOINT_TARGET = 2,
+    CHECKPOINT_RUN_END = 3,
 };
 
 /* The longest target item: three texts with their lengths, codes of reasons, and varints for id,
@@ -22,5 +23,8 @@ enum checkpoint_item {
     (2 * CAP_NAME_BYTES + CAP_INSTANCE_BYTES + 3 * BYTES_VARINT_MAX + REASON_COUNT +               \
      BYTES_VARINT_MAX *                                                                            \
          (6 + OUTCOME_COUNT + REASON_COUNT + SLI_EXTRA_BOUNDS + SLI_BOUNDS_MAX + 1))
+
+/* An end of a run: four codes, and varints for target, duration and time. */
+#define CHECKPOINT_RUN_END_BYTES (4 + 3 * BYTES_VARINT_MAX)
 
 #endif

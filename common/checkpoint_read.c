@@ -103,7 +103,8 @@ static bool take_head(struct source *source, struct checkpoint *checkpoint, stru
     checkpoint->boot = take_u64(source);
     checkpoint->unix_ms = (int64_t)take_u64(source);
     return !source->bad && format == CHECKPOINT_FORMAT && flags <= CHECKPOINT_CLEAN &&
-           next_id > 0 && next_id <= LEDGER_ID_END && ledger->epoch != 0;
+           next_id > 0 && next_id <= LEDGER_ID_END && ledger->epoch != 0 &&
+           checkpoint->next_seq <= INT64_MAX && checkpoint->oldest_seq <= checkpoint->next_seq;
 }
 
 /* A counter with a code that is not known is a newer agent's, and passed over like its items. */
@@ -119,6 +120,30 @@ static bool take_counter(struct source *item, struct ledger_totals *totals)
             return false;
         }
         totals->counters[code] = value;
+    }
+    return true;
+}
+
+/* An end with a cause that is not known is a newer agent's, and passed over. */
+static bool take_run_end(struct source *item, struct ledger *ledger)
+{
+    struct run_end end = {0};
+    uint8_t cause = take_u8(item);
+    end.signal = take_u8(item);
+    end.exit_code = take_u8(item);
+    end.task = take_u8(item);
+    end.target = take_count(item, LEDGER_ID_END);
+    uint64_t ran_ms = take_varint(item), unix_ms = take_varint(item);
+    if (item->bad || item->left > 0 || cause == CAUSE_NONE ||
+        ran_ms > INT64_MAX / (uint64_t)USEC_PER_MSEC || unix_ms > INT64_MAX ||
+        ledger->end_count == CAP_RUN_ENDS) {
+        return false;
+    }
+    end.cause = (enum cause)cause;
+    end.ran_us = (usec_t)ran_ms * USEC_PER_MSEC;
+    end.unix_ms = (int64_t)unix_ms;
+    if (cause < CAUSE_COUNT) {
+        ledger_add_end(ledger, &end);
     }
     return true;
 }
@@ -222,6 +247,9 @@ bool checkpoint_decode(const uint8_t *bytes, size_t size, struct checkpoint *che
             break;
         case CHECKPOINT_TARGET:
             good = take_target(&item, ledger);
+            break;
+        case CHECKPOINT_RUN_END:
+            good = take_run_end(&item, ledger);
             break;
         default:
             break;

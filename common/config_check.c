@@ -1,11 +1,11 @@
-/* The cross checks of [agent], [push] and [watchdog], and the order in which all checks run. */
+/* The cross checks of [agent] and [push], and the order in which all checks run. */
 #include <stdio.h>
 #include <string.h>
 
 #include "config_parts.h"
 #include "value.h"
 
-enum { SITE_BYTES = 128, PORT_MAX = 65535 };
+enum { SITE_BYTES = 128, USER_BYTES = 32, PORT_MAX = 65535 };
 
 /* -- agent -- */
 
@@ -28,17 +28,12 @@ static const char *wrong_socket(const char *path, size_t length)
     return strcmp(path, "none") == 0 || path[0] == '/' ? NULL : "write an absolute path, or none";
 }
 
-static const char *wrong_device(const char *device, size_t length)
+/* As it could stand in /etc/passwd (passwd(5)). */
+static const char *wrong_user(const char *user, size_t length)
 {
-    static const char folder[] = "/dev/";
-
-    if (strcmp(device, "none") == 0 || strcmp(device, "systemd") == 0 ||
-        strcmp(device, "procd") == 0) {
-        return NULL;
-    }
-    return length > strlen(folder) && strncmp(device, folder, strlen(folder)) == 0
+    return length <= USER_BYTES && strpbrk(user, ":/ ") == NULL
                ? NULL
-               : "write none, systemd, procd or a path below /dev";
+               : "a user is at most 32 bytes, without colon, slash or blank";
 }
 
 /* -- push -- */
@@ -142,8 +137,8 @@ static void check_apart(struct config_loader *loader, enum push_key key, enum pu
 
 static void check_agent(struct config_loader *loader)
 {
-    static const struct text_rule rules[] = {{AGENT_SITE, wrong_site},
-                                             {AGENT_SOCKET, wrong_socket}};
+    static const struct text_rule rules[] = {
+        {AGENT_SITE, wrong_site}, {AGENT_SOCKET, wrong_socket}, {AGENT_USER, wrong_user}};
     struct config *config = loader->config;
 
     check_texts(loader, &config->agent, rules, ARRAY_LEN(rules));
@@ -168,13 +163,6 @@ static void check_push(struct config_loader *loader)
     check_together(loader, PUSH_KEY_FILE, PUSH_CERT_FILE);
 }
 
-static void check_watchdog(struct config_loader *loader)
-{
-    static const struct text_rule rules[] = {{WATCHDOG_DEVICE, wrong_device}};
-
-    check_texts(loader, &loader->config->watchdog, rules, ARRAY_LEN(rules));
-}
-
 bool config_finish(struct config_loader *loader)
 {
     struct config *config = loader->config;
@@ -186,7 +174,6 @@ bool config_finish(struct config_loader *loader)
     }
     check_agent(loader);
     check_push(loader);
-    check_watchdog(loader);
     config_resolve_defaults(loader, &defaults);
     for (unsigned i = 0; i < config->probe_count; i++) {
         config_resolve_probe(loader, &defaults, i);
@@ -195,5 +182,6 @@ bool config_finish(struct config_loader *loader)
         config_resolve_depends(loader);
     }
     config_check_store(loader);
+    config_check_watchdog(loader);
     return loader->errors->count == 0;
 }

@@ -1,6 +1,7 @@
 /* The keys the core itself knows, section by section. What a user reads with --help is this table.
  */
 #include "config_parts.h"
+#include "recovery.h"
 
 #if CAP_RUNS < 16
 #define DEFAULT_CONCURRENCY CONFIG_STRING(CAP_RUNS)
@@ -18,11 +19,14 @@
 #define MAX_STORE        (INT64_C(64) << 20)
 #define MIN_FLASH        (INT64_C(64) << 10)
 #define MAX_FLASH        (INT64_C(16) << 40)
+#define MIN_MEMORY       (INT64_C(4) << 20)
+#define MAX_MEMORY       (INT64_C(64) << 30)
 
 static const char *const ip_choices[] = {"any", "prefer4", "prefer6", "4", "6", NULL};
 static const char *const clock_choices[] = {"plausible", "synced", NULL};
 static const char *const flash_choices[] = {"emmc", "sd", "nor", "nand", "disk", NULL};
 static const char *const wear_choices[] = {"refuse", "accept", NULL};
+static const char *const sandbox_choices[] = {"off", "on", "strict", NULL};
 static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
 
 const struct config_key config_agent_keys[AGENT_KEY_COUNT] = {
@@ -88,6 +92,15 @@ const struct config_key config_agent_keys[AGENT_KEY_COUNT] = {
                           .choices = wear_choices,
                           .fallback = "refuse",
                           .help = "a flash that lasts less than 5 years: refuse or accept"},
+    [AGENT_USER] = {.name = "user",
+                    .type = SETTING_TEXT,
+                    .help = "user the agent becomes when root starts it; unset: it stays root"},
+    [AGENT_SANDBOX] = {.name = "sandbox",
+                       .type = SETTING_CHOICE,
+                       .choices = sandbox_choices,
+                       .fallback = "on",
+                       .help = "what the kernel keeps the agent from: on, strict (all of it, or no "
+                               "start) or off"},
 };
 
 const struct config_key config_push_keys[PUSH_KEY_COUNT] = {
@@ -139,6 +152,134 @@ const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT] = {
                           .max = USEC_PER_HOUR,
                           .fallback = "60s",
                           .help = "the board is reset after this long without a sign of life"},
+    [WATCHDOG_FEED] = {.name = "feed",
+                       .type = SETTING_DURATION,
+                       .min = USEC_PER_SEC,
+                       .max = USEC_PER_HOUR / 2,
+                       .help = "time between two feedings; unset: a sixth of timeout"},
+    [WATCHDOG_HANG] = {.name = "hang",
+                       .type = SETTING_DURATION,
+                       .min = USEC_PER_SEC,
+                       .max = 10 * USEC_PER_MINUTE,
+                       .fallback = "5s",
+                       .help = "the agent is ended when its loop is silent for longer"},
+    [WATCHDOG_ABORT] = {.name = "abort",
+                        .type = SETTING_DURATION,
+                        .min = 100 * USEC_PER_MSEC,
+                        .max = USEC_PER_MINUTE,
+                        .fallback = "2s",
+                        .help = "it is killed when it does not end within this"},
+    [WATCHDOG_OVERRUNS] =
+        {.name = "overruns",
+         .type = SETTING_INTEGER,
+         .min = 0,
+         .max = 1000,
+         .fallback = "20",
+         .help =
+             "a probe that ends past its timeout this often in a minute runs less often; 0: never"},
+    [WATCHDOG_SUBSYSTEM_RESTARTS] = {.name = "subsystem_restarts",
+                                     .type = SETTING_INTEGER,
+                                     .min = 0,
+                                     .max = 100,
+                                     .fallback = "3",
+                                     .help = "restarts of a push or a Modbus worker within "
+                                             "restart_window; then the agent is restarted"},
+    [WATCHDOG_RESTARTS] = {.name = "restarts",
+                           .type = SETTING_INTEGER,
+                           .min = 2,
+                           .max = RECOVERY_RESTARTS_MAX,
+                           .fallback = "5",
+                           .help =
+                               "ends of the agent within restart_window that lead to safe mode"},
+    [WATCHDOG_RESTART_WINDOW] = {.name = "restart_window",
+                                 .type = SETTING_DURATION,
+                                 .min = USEC_PER_MINUTE,
+                                 .max = USEC_PER_DAY,
+                                 .fallback = "10m",
+                                 .help = "how far back restarts are counted"},
+    [WATCHDOG_CANARY] = {.name = "canary",
+                         .type = SETTING_TEXT,
+                         .help =
+                             "the probe that runs in safe mode; unset: the first that is enabled"},
+    [WATCHDOG_SAFE_TIME] = {.name = "safe_time",
+                            .type = SETTING_DURATION,
+                            .min = USEC_PER_SEC,
+                            .max = USEC_PER_DAY,
+                            .fallback = "10m",
+                            .help = "safe mode ends after this long without trouble"},
+    [WATCHDOG_REJOIN_STEP] = {.name = "rejoin_step",
+                              .type = SETTING_DURATION,
+                              .min = USEC_PER_SEC,
+                              .max = USEC_PER_HOUR,
+                              .fallback = "1m",
+                              .help = "time from one group of probes let back in to the next"},
+    [WATCHDOG_REJOIN_TRIES] =
+        {.name = "rejoin_tries",
+         .type = SETTING_INTEGER,
+         .min = 1,
+         .max = 100,
+         .fallback = "3",
+         .help = "failures to leave safe mode; then it stays, or the board is reset"},
+    [WATCHDOG_REBOOT] = {.name = "reboot",
+                         .type = SETTING_SWITCH,
+                         .fallback = "off",
+                         .help = "reset the board when safe mode cannot be left"},
+    [WATCHDOG_REBOOT_BUDGET] =
+        {.name = "reboot_budget",
+         .type = SETTING_INTEGER,
+         .min = 0,
+         .max = 100,
+         .fallback = "3",
+         .help = "resets by the watchdog in 24 h; then it is not fed but stopped"},
+    [WATCHDOG_MEMORY] = {.name = "memory",
+                         .type = SETTING_SIZE,
+                         .min = MIN_MEMORY,
+                         .max = MAX_MEMORY,
+                         .fallback = "64M",
+                         .help = "the agent is restarted when it takes up more"},
+    [WATCHDOG_DESCRIPTORS] = {.name = "descriptors",
+                              .type = SETTING_INTEGER,
+                              .min = 32,
+                              .max = 1000000,
+                              .fallback = "900",
+                              .help = "the agent is restarted when it holds more open files"},
+    [WATCHDOG_ACTION] =
+        {.name = "action",
+         .type = SETTING_TEXT,
+         .help = "command that mends the uplink: an absolute path and its arguments, no shell"},
+    [WATCHDOG_ACTION_REFERENCE] =
+        {.name = "action_reference",
+         .type = SETTING_TEXT,
+         .flags = KEY_REPEATS,
+         .help = "probe that fails too when the fault is local; all of them must"},
+    [WATCHDOG_ACTION_AFTER] = {.name = "action_after",
+                               .type = SETTING_DURATION,
+                               .min = USEC_PER_MINUTE,
+                               .max = USEC_PER_DAY,
+                               .fallback = "15m",
+                               .help = "how long nothing may have got through"},
+    [WATCHDOG_ACTION_COOLDOWN] = {.name = "action_cooldown",
+                                  .type = SETTING_DURATION,
+                                  .min = USEC_PER_MINUTE,
+                                  .max = 30 * USEC_PER_DAY,
+                                  .fallback = "1h",
+                                  .help = "least time between two actions"},
+    [WATCHDOG_ACTION_BUDGET] = {.name = "action_budget",
+                                .type = SETTING_INTEGER,
+                                .min = 1,
+                                .max = 100,
+                                .fallback = "4",
+                                .help = "actions in 24 h"},
+    [WATCHDOG_ACTION_TIMEOUT] = {.name = "action_timeout",
+                                 .type = SETTING_DURATION,
+                                 .min = USEC_PER_SEC,
+                                 .max = USEC_PER_HOUR,
+                                 .fallback = "1m",
+                                 .help = "the command is killed after this long"},
+    [WATCHDOG_ACTION_DRY_RUN] = {.name = "action_dry_run",
+                                 .type = SETTING_SWITCH,
+                                 .fallback = "off",
+                                 .help = "log and count actions, but do not run them"},
 };
 
 const struct config_key config_probe_keys[PROBE_KEY_COUNT] = {

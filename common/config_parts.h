@@ -2,7 +2,8 @@
  *
  * config_lines reads raw lines, config_sections and config_parse make sections and settings of
  * them, config_value reads one value; config_check, config_resolve, config_labels, config_slo,
- * config_depends and config_store do the cross checks; config has the accessors. */
+ * config_depends, config_store and config_watchdog do the cross checks; config has the accessors.
+ */
 #ifndef PICKET_CONFIG_PARTS_H
 #define PICKET_CONFIG_PARTS_H
 
@@ -132,5 +133,9 @@ void config_resolve_depends(struct config_loader *loader);
 /* config_store: whether the store fits what it is to hold, and what it lies on. After all probes
  * are resolved. */
 void config_check_store(struct config_loader *loader);
+
+/* config_watchdog: whether times and limits of [watchdog] go together, and what it names is there.
+ * After all probes are resolved. */
+void config_check_watchdog(struct config_loader *loader);
 
 #endif

@@ -14,6 +14,7 @@ void ledger_init(struct ledger *ledger, uint64_t epoch)
     ledger->epoch = epoch;
     ledger->next_id = 1;
     ledger->text_used = 0;
+    ledger->end_count = 0;
     ledger->totals.ordinal = 0;
     ledger->totals.results = 0;
     memset(ledger->totals.counters, 0, sizeof ledger->totals.counters);
@@ -247,12 +248,21 @@ void ledger_apply(struct ledger *ledger, const struct record *record)
 
 void ledger_totals_subtract(struct ledger_totals *totals, const struct ledger_totals *part)
 {
-    for (unsigned i = 0; i < LEDGER_COUNTERS; i++) {
+    for (unsigned i = 0; i < LEDGER_KEPT_FIRST; i++) {
         totals->counters[i] -= part->counters[i];
     }
     for (unsigned i = 0; i < totals->sli_count; i++) {
         sli_subtract(&totals->slis[i], &part->slis[i]);
     }
+}
+
+void ledger_add_end(struct ledger *ledger, const struct run_end *end)
+{
+    if (ledger->end_count == CAP_RUN_ENDS) {
+        memmove(ledger->ends, ledger->ends + 1, (CAP_RUN_ENDS - 1) * sizeof ledger->ends[0]);
+        ledger->end_count--;
+    }
+    ledger->ends[ledger->end_count++] = *end;
 }
 
 void ledger_restart(struct ledger *ledger, uint64_t epoch, const struct ledger_totals *told)

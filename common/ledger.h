@@ -9,10 +9,13 @@
  * totals that were told may be lost (a store that is gone, damaged behind its checkpoint, or could
  * not be written): then they begin at 0 under a new one instead of going backwards.
  *
+ * Beside the totals it remembers how the last runs of the agent ended.
+ *
  * Memory: about 0.5 MB of address space, touched only as far as there are targets. */
 #ifndef PICKET_LEDGER_H
 #define PICKET_LEDGER_H
 
+#include "cause.h"
 #include "record.h"
 #include "sli.h"
 
@@ -35,7 +38,18 @@ enum ledger_counter {
     LEDGER_DROPPED_WRAP = 18,  /* results */
     LEDGER_DROPPED_MEMORY = 19,
     LEDGER_DROPPED_DAMAGED = 20,
-    LEDGER_COUNTERS = 64 /* codes there is room for */
+    LEDGER_RESTART_FIRST = 21, /* + enum cause: runs that came after an end of this cause */
+    LEDGER_RESTART_END = 37,
+    LEDGER_CARE_FIRST = 37, /* + enum care (agent.h): what the agent did about its own parts */
+    LEDGER_CARE_END = 45,
+    LEDGER_ACTION_FIRST = 45, /* + enum site_action_result */
+    LEDGER_ACTION_END = 48,
+    /* No series: what has to be remembered whatever becomes of the epoch. */
+    LEDGER_KEPT_FIRST = 48,
+    LEDGER_SERVICE_MINUTES = 48, /* the agent has run, over all boots */
+    LEDGER_RESETS = 49,          /* a budget: see agent_care.c */
+    LEDGER_ACTIONS = 52,         /* likewise */
+    LEDGER_COUNTERS = 64         /* codes there is room for */
 };
 
 /* The part that grows with each record; copied whole to be staged and published. */
@@ -57,6 +71,8 @@ struct ledger {
     uint64_t epoch;   /* never 0 in a ledger that is in use */
     uint32_t next_id; /* from 1 */
     uint32_t text_used;
+    unsigned end_count;
+    struct run_end ends[CAP_RUN_ENDS];               /* of the runs before, the newest last */
     struct ledger_entry entries[CAP_LEDGER_TARGETS]; /* as many as totals.sli_count */
     struct ledger_totals totals;
     char text[CAP_LEDGER_TEXT_BYTES];
@@ -88,12 +104,16 @@ bool ledger_forget_gone(struct ledger *ledger);
  * not known counts in `results` only. */
 void ledger_apply(struct ledger *ledger, const struct record *record);
 
-/* A new epoch: every total but `ordinal` and `results` goes back to what `told`, an earlier copy of
+/* One more run has ended; the oldest end is forgotten when there is no room. */
+void ledger_add_end(struct ledger *ledger, const struct run_end *end);
+
+/* A new epoch: every total but `ordinal`, `results` and the counters from LEDGER_KEPT_FIRST on goes
+ * back to what `told`, an earlier copy of
  * these totals, does not hold yet; without one to 0. */
 void ledger_restart(struct ledger *ledger, uint64_t epoch, const struct ledger_totals *told);
 
-/* Takes away what a part of the same totals (or they themselves) has counted; `ordinal` and
- * `results` stay. */
+/* Takes away what a part of the same totals (or they themselves) has counted; `ordinal`, `results`
+ * and the counters that are kept stay. */
 void ledger_totals_subtract(struct ledger_totals *totals, const struct ledger_totals *part);
 
 /* Copies only what is used. */

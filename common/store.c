@@ -300,6 +300,25 @@ static usec_t hung_after(const struct store *store)
     return STORE_HUNG_US + making_us;
 }
 
+void store_hurry(struct store *store)
+{
+    store->commit_now = true;
+}
+
+bool store_awaits(const struct store *store, usec_t *since_us, usec_t *limit_us)
+{
+    *since_us = store->submitted_us;
+    *limit_us = hung_after(store);
+    return store->job != JOB_IDLE && store->job != JOB_LATE;
+}
+
+void store_note_end(struct store *store, const struct run_end *end)
+{
+    ledger_add_end(&store->ledger, end);
+    store->checkpoint_owed = true;
+    (void)store_checkpoint(store, &store->ledger.totals, false);
+}
+
 /* The totals are known: measuring can begin while the file is still being made. */
 static void stop_waiting(struct store *store)
 {

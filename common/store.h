@@ -78,6 +78,8 @@ struct store_numbers {
     usec_t uncommitted_since_us; /* of the oldest record not yet durable; USEC_NEVER: none */
     bool is_volatile;            /* the device forgets with the power */
     bool clean;                  /* the run before stopped in order */
+    bool known;                  /* there was one: its checkpoint was found on the device … */
+    uint64_t boot_before;        /* … and this is the boot it was made in */
     char note[96];               /* what the device said when it last failed */
 };
 
@@ -182,6 +184,16 @@ void store_missed(struct store *store, unsigned target, uint64_t count); /* 0: n
 void store_count(struct store *store, unsigned counter, uint64_t count);
 /* Tells the wall time of now; recorded when it became known, was lost, or stepped by a second. */
 void store_clock(struct store *store, struct wall_time wall);
+
+/* Remembers how a run ended: the one before, as soon as the store was opened; or this one, between
+ * store_settled() and store_close(). It is on the device with the next checkpoint, which is owed at
+ * once. */
+void store_note_end(struct store *store, const struct run_end *end);
+/* What was recorded so far is committed at once. */
+void store_hurry(struct store *store);
+/* An operation of the device is awaited: since when, and within which time it is given up. False:
+ * none is, or it was given up. */
+bool store_awaits(const struct store *store, usec_t *since_us, usec_t *limit_us);
 
 /* As counted; entry i is target i. */
 const struct ledger *store_ledger(const struct store *store);

@@ -140,6 +140,8 @@ static void replayed(struct store *store, usec_t now_us)
     const struct block_data *newest = &store->scan.newest;
     store->numbers.clean =
         store->decoded.clean && store->decoded.covers == store->ledger.totals.ordinal;
+    store->numbers.known = store->epoch_on_device;
+    store->numbers.boot_before = store->decoded.boot;
     store_take_numbers(store, &store->decoded);
     if (store->open_seq == 0) {
         uint64_t seq = store_greater(newest->seq + 1, store->decoded.next_seq);

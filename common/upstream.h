@@ -29,6 +29,8 @@ struct upstream {
     bool (*submit)(void *context, const void *body, size_t size, usec_t now_us, usec_t deadline_us);
     /* Hands over the reply of the request in flight; false while there is none. */
     bool (*collect)(void *context, struct upstream_reply *reply);
+    /* Drops the request in flight, whose reply is long overdue, and all it held. */
+    void (*reset)(void *context);
 };
 
 /* Label value of picket_push_attempts_total{result}. */

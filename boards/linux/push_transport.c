@@ -51,8 +51,9 @@ static void set_state(struct push_transport *transport, enum transport_state sta
 {
     static const unsigned allowed[] = {
         [TRANSPORT_IDLE] = 1u << TRANSPORT_RESOLVING,
-        [TRANSPORT_RESOLVING] = 1u << TRANSPORT_SENDING | 1u << TRANSPORT_REPLIED,
-        [TRANSPORT_SENDING] = 1u << TRANSPORT_REPLIED,
+        [TRANSPORT_RESOLVING] =
+            1u << TRANSPORT_SENDING | 1u << TRANSPORT_REPLIED | 1u << TRANSPORT_IDLE,
+        [TRANSPORT_SENDING] = 1u << TRANSPORT_REPLIED | 1u << TRANSPORT_IDLE,
         [TRANSPORT_REPLIED] = 1u << TRANSPORT_IDLE,
     };
     assert((allowed[transport->state] & 1u << state) != 0);
@@ -331,9 +332,24 @@ static bool collect(void *context, struct upstream_reply *reply)
     return true;
 }
 
+static void reset(void *context)
+{
+    struct push_transport *transport = context;
+    if (transport->state == TRANSPORT_RESOLVING) {
+        transport->resolver->cancel(transport->resolver->context, transport->resolver_slot);
+    } else if (transport->state == TRANSPORT_SENDING) {
+        curl_multi_remove_handle(transport->multi, transport->easy);
+        transport->waits.wake_us = USEC_NEVER;
+    }
+    if (transport->state != TRANSPORT_IDLE) {
+        set_state(transport, TRANSPORT_IDLE);
+    }
+}
+
 struct upstream push_transport_port(struct push_transport *transport)
 {
-    return (struct upstream){.context = transport, .submit = submit, .collect = collect};
+    return (struct upstream){
+        .context = transport, .submit = submit, .collect = collect, .reset = reset};
 }
 
 void push_transport_waits(struct push_transport *transport, struct waits *waits, usec_t now_us)

@@ -29,6 +29,8 @@ struct world {
     struct config config;
     struct agent agent;
     struct tail tail;
+    struct vitals vitals;
+    struct agent_start start;
     struct fake_device device;
     bool has_device;
     uint64_t boot, lives;
@@ -45,6 +47,7 @@ struct world {
 
     /* Upstream. */
     bool sending, transport_broken;
+    uint64_t resets;                     /* requests the agent gave up */
     usec_t reply_due_us, reply_takes_us; /* takes USEC_NEVER: says nothing */
     struct upstream_reply reply;         /* to all bodies … */
     struct upstream_reply reply_on_way;  /* … and to the one in flight */
@@ -210,6 +213,13 @@ static inline bool world_reply(void *context, struct upstream_reply *reply)
     return true;
 }
 
+static inline void world_reset(void *context)
+{
+    struct world *world = context;
+    world->sending = false;
+    world->resets++;
+}
+
 static inline usec_t world_monotonic(void *context)
 {
     return ((struct world *)context)->now_us;
@@ -283,7 +293,7 @@ static inline void world_start_agent(struct world *world)
     struct agent_ports ports = {
         .clock = {world, world_monotonic, world_wall},
         .prober = {world, world_start, world_collect, world_cancel_all},
-        .upstream = {world, world_submit, world_reply},
+        .upstream = {world, world_submit, world_reply, world_reset},
         .logger = {world, world_log},
         .store = {.device = fake_device_port(&world->device),
                   .block_count = world->has_device ? plan.block_count : 0,
@@ -291,8 +301,11 @@ static inline void world_start_agent(struct world *world)
                   .boot = world->boot,
                   .entropy = prng_next(&world->prng),
                   .tail = &world->tail},
+        .vitals = &world->vitals,
+        .start = world->start,
     };
     world->lives++;
+    vitals_begin(&world->vitals, USEC_PER_MINUTE);
     memset(&world->agent, 0xa5, sizeof world->agent);
     agent_init(&world->agent, &world->config, &ports, world->body, sizeof world->body,
                world->now_us);
@@ -329,6 +342,7 @@ static inline void world_kill(struct world *world)
 static inline void world_cut(struct world *world)
 {
     memset(&world->tail, 0x5a, sizeof world->tail);
+    memset(&world->vitals, 0, sizeof world->vitals);
     world->boot++;
     fake_device_cut(&world->device);
     world_kill(world);

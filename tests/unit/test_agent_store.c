@@ -241,7 +241,7 @@ static void run_until_opened(void)
 
 static void stop_in_order(void)
 {
-    agent_stop(&world.agent, world.now_us + USEC_PER_MINUTE);
+    agent_stop(&world.agent, CAUSE_STOP, world.now_us + USEC_PER_MINUTE);
     run_for(2 * USEC_PER_MINUTE);
     assert_true(agent_stopped(&world.agent));
 }
@@ -521,7 +521,8 @@ static void agent_stopped_in_order_starts_again_clean_and_has_counted_its_last_p
     assert_true(world.agent.store.numbers.clean);
     const uint64_t *counters = store_ledger(&world.agent.store)->totals.counters;
     assert_int_equal(counters[LEDGER_PUSH_FIRST + UPSTREAM_ACCEPTED], world.submitted);
-    assert_non_null(strstr(world.lines[world.line_count - 1], "(stopped in order before)"));
+    assert_non_null(strstr(world.lines[world.line_count - 2], "(stopped in order before)"));
+    assert_string_equal(world.lines[world.line_count - 1], "the run before ended by stop");
     run_for(USEC_PER_MINUTE);
     world_cut(&world);
     run_until_opened();
@@ -616,7 +617,7 @@ static void agent_stopped_while_opening_waits_for_the_store_until_the_deadline(v
     world.device.ends_us = USEC_NEVER;
     run_for(5 * USEC_PER_SEC);
     assert_int_equal(world.agent.state, AGENT_OPENING);
-    agent_stop(&world.agent, world.now_us + 10 * USEC_PER_SEC);
+    agent_stop(&world.agent, CAUSE_STOP, world.now_us + 10 * USEC_PER_SEC);
     run_for(9 * USEC_PER_SEC);
     assert_int_equal(world.agent.state, AGENT_OPENING);
     run_for(2 * USEC_PER_SEC);
@@ -688,7 +689,7 @@ static void agent_stop_is_over_in_time_whatever_the_device_does(void **state)
         }
         uint64_t submitted = world.submitted;
         usec_t asked_us = world.now_us, deadline_us = asked_us + 10 * USEC_PER_SEC;
-        agent_stop(&world.agent, deadline_us);
+        agent_stop(&world.agent, CAUSE_STOP, deadline_us);
         uint64_t turns = world_run_until(&world, deadline_us + USEC_PER_MINUTE, 0);
         assert_true(agent_stopped(&world.agent));
         assert_in_range(world.now_us, asked_us + rows[i].least_us, deadline_us);
@@ -712,9 +713,9 @@ static void agent_stop_at_once_leaves_a_store_that_opens(void **state)
     begin(site_text, 99);
     run_for(USEC_PER_MINUTE);
     world.device.takes_us = USEC_PER_SEC;
-    agent_stop(&world.agent, world.now_us + USEC_PER_MINUTE);
+    agent_stop(&world.agent, CAUSE_STOP, world.now_us + USEC_PER_MINUTE);
     (void)agent_step(&world.agent, world.now_us);
-    agent_stop(&world.agent, world.now_us);
+    agent_stop(&world.agent, CAUSE_STOP, world.now_us);
     (void)agent_step(&world.agent, world.now_us);
     assert_true(agent_stopped(&world.agent));
     world.device.takes_us = 0;
