@@ -2,7 +2,7 @@
 when they were reset.
 
 The console goes to a file. Commands go over the network, so that they and the console do not mix.
-QEMU's monitor says what the watchdog did, and when. The board calls the host's loopback 10.0.2.2."""
+QEMU's monitor says what the watchdog did, and when. The host's loopback is 10.0.2.2."""
 
 import json
 import os
