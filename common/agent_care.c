@@ -49,16 +49,6 @@ static uint64_t counter(const struct agent *agent, unsigned code)
     return store_ledger(&agent->store)->totals.counters[code];
 }
 
-static uint32_t word(const _Atomic uint32_t *from)
-{
-    return atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)from, memory_order_relaxed);
-}
-
-static void put_word(_Atomic uint32_t *to, uint32_t value)
-{
-    atomic_store_explicit(to, value, memory_order_relaxed);
-}
-
 /* Begin. */
 
 static usec_t longest_timeout(const struct config *config)
@@ -96,7 +86,7 @@ void agent_care_init(struct agent *agent, usec_t now_us)
         .canary = find_canary(config),
         .groups = config->probe_count < VITALS_GROUPS ? config->probe_count : VITALS_GROUPS,
         .before = {.task = VITAL_NONE},
-        .actions_done = word(&agent->ports.vitals->mandate.actions_done),
+        .actions_done = vitals_get(&agent->ports.vitals->mandate.actions_done),
     };
     site_action_init(&agent->care.action, acts ? setting(agent, WATCHDOG_ACTION_AFTER) : 0,
                      setting(agent, WATCHDOG_ACTION_COOLDOWN), now_us);
@@ -195,10 +185,10 @@ static void take_up_unseen(struct agent *agent, usec_t now_us)
 {
     struct vitals *vitals = agent->ports.vitals;
     struct run_end end = judge_end(agent);
-    if (word(&vitals->judged) != 0) {
+    if (vitals_get(&vitals->judged) != 0) {
         return;
     }
-    put_word(&vitals->judged, 1);
+    vitals_set(&vitals->judged, 1);
     if (end.cause != CAUSE_NONE) {
         store_count(&agent->store, LEDGER_RESTART_FIRST + end.cause, 1);
     }
@@ -216,9 +206,10 @@ static void take_up_seen(struct agent *agent)
     struct vitals *vitals = agent->ports.vitals;
     struct run_end end = agent->ports.start.before;
     for (unsigned i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++) {
-        uint32_t ends = word(&vitals->mandate.ends[i]);
-        store_count(&agent->store, LEDGER_RESTART_FIRST + i, ends - word(&vitals->counted[i]));
-        put_word(&vitals->counted[i], ends);
+        uint32_t ends = vitals_get(&vitals->mandate.ends[i]);
+        store_count(&agent->store, LEDGER_RESTART_FIRST + i,
+                    ends - vitals_get(&vitals->counted[i]));
+        vitals_set(&vitals->counted[i], ends);
     }
     if (agent->ports.start.watched) {
         note_end(agent, &end, end.cause == CAUSE_STOP || end.cause == CAUSE_RELOAD);
@@ -247,10 +238,10 @@ static void tell_targets(struct agent *agent)
     struct vitals *vitals = agent->ports.vitals;
     const struct ledger *ledger = store_ledger(&agent->store);
     for (unsigned i = 0; i < agent->config->target_count; i++) {
-        put_word(&vitals->ids[i], ledger->entries[i].id);
+        vitals_set(&vitals->ids[i], ledger->entries[i].id);
     }
-    put_word(&vitals->targets, agent->config->target_count);
-    put_word(&vitals->running, 1);
+    vitals_set(&vitals->targets, agent->config->target_count);
+    vitals_set(&vitals->running, 1);
 }
 
 /* The cooldown outlives a restart like the budget does: by the minute of service, rounded against
@@ -279,7 +270,7 @@ void agent_care_begin(struct agent *agent, usec_t now_us)
 void agent_care_leave(struct agent *agent)
 {
     struct wall_time wall = clock_wall(&agent->ports.clock);
-    uint32_t said = word(&agent->ports.vitals->leave_cause);
+    uint32_t said = vitals_get(&agent->ports.vitals->leave_cause);
     struct run_end end = {
         .cause = said == CAUSE_WATCHDOG ? CAUSE_WATCHDOG : agent->leaving,
         .task = VITAL_NONE,
@@ -297,7 +288,7 @@ static void decide_resets(struct agent *agent)
                      store->published.ordinal >= agent->care.start_ordinal;
     if (on_record) {
         bool left = budget_left(agent, LEDGER_RESETS, WATCHDOG_REBOOT_BUDGET) > 0;
-        put_word(&agent->ports.vitals->resets, left ? RESETS_ALLOWED : RESETS_USED_UP);
+        vitals_set(&agent->ports.vitals->resets, left ? RESETS_ALLOWED : RESETS_USED_UP);
     }
 }
 
@@ -314,8 +305,8 @@ static bool is_barred(const struct agent *agent, unsigned target)
 {
     const struct mandate *mandate = &agent->ports.vitals->mandate;
     unsigned probe = agent->config->targets[target].probe;
-    bool canary = probe == agent->care.canary && word(&mandate->safe) != 0;
-    return !canary && (word(&mandate->barred) & 1u << group_of(agent, probe)) != 0;
+    bool canary = probe == agent->care.canary && vitals_get(&mandate->safe) != 0;
+    return !canary && (vitals_get(&mandate->barred) & 1u << group_of(agent, probe)) != 0;
 }
 
 bool agent_care_admits(const struct agent *agent, unsigned target, usec_t now_us)
@@ -501,10 +492,10 @@ static void step_action(struct agent *agent, usec_t now_us)
 {
     struct agent_care *care = &agent->care;
     const struct mandate *mandate = &agent->ports.vitals->mandate;
-    uint32_t done = word(&mandate->actions_done);
+    uint32_t done = vitals_get(&mandate->actions_done);
     if (done != care->actions_done) {
         care->actions_done = done;
-        if (word(&mandate->action_result) != 0) {
+        if (vitals_get(&mandate->action_result) != 0) {
             store_count(&agent->store, LEDGER_ACTION_FIRST + SITE_ACTION_FAILED, 1);
         }
     }
@@ -518,7 +509,7 @@ static void step_action(struct agent *agent, usec_t now_us)
 /* Threads are replaced far from here (probes/modbus_worker.h), and only counted. */
 static void count_workers(struct agent *agent)
 {
-    uint32_t replaced = word(&agent->ports.vitals->workers_replaced);
+    uint32_t replaced = vitals_get(&agent->ports.vitals->workers_replaced);
     store_count(&agent->store, LEDGER_CARE_FIRST + CARE_WORKER_REPLACED,
                 replaced - agent->care.workers_replaced);
     agent->care.workers_replaced = replaced;
@@ -563,14 +554,14 @@ void agent_recovery_series(const struct agent *agent, struct recovery_series *se
     const struct ledger *ledger = store_ledger(&agent->store);
     const struct run_end *before = &agent->care.before;
     int target = before->target > 0 ? ledger_find(ledger, before->target) : -1;
-    uint32_t phase = word(&mandate->phase);
+    uint32_t phase = vitals_get(&mandate->phase);
     struct recovery_settings settings;
     recovery_settings_of(agent->config, &settings);
     *series = (struct recovery_series){
         .phase = phase < RECOVERY_PHASE_COUNT ? (enum recovery_phase)phase : RECOVERY_NORMAL,
-        .good_config = word(&mandate->good) != 0,
-        .armed = word(&mandate->armed) != 0,
-        .granted_us = (usec_t)word(&mandate->granted_ms) * USEC_PER_MSEC,
+        .good_config = vitals_get(&mandate->good) != 0,
+        .armed = vitals_get(&mandate->armed) != 0,
+        .granted_us = (usec_t)vitals_get(&mandate->granted_ms) * USEC_PER_MSEC,
         .may_reset = settings.owner == WATCHDOG_OWNER_DEVICE || settings.reboot,
         .resets_left = budget_left(agent, LEDGER_RESETS, WATCHDOG_REBOOT_BUDGET),
         .acts = agent->care.action.after_us > 0,

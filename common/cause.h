@@ -37,7 +37,7 @@ struct run_end {
 };
 
 /* Runs whose ends are remembered. */
-#define CAP_RUN_ENDS 8
+#define CAP_RUN_ENDS 6
 
 /* What is left when nobody watched. */
 enum board_word {

@@ -13,6 +13,9 @@
 /* More than any count becomes (checkpoint.h), and what a sum of as many durations stays below. */
 #define COUNT_MAX  (((uint64_t)1 << 35) - 1)
 #define SUM_US_MAX INT64_MAX
+/* A run of a hundred years, in the year 9999. */
+#define RAN_US_MAX  (36525 * USEC_PER_DAY)
+#define UNIX_MS_MAX INT64_C(253402300799999)
 
 static void put_u16(struct buffer *out, uint16_t value)
 {
@@ -223,7 +226,7 @@ size_t checkpoint_bound(const struct config *config)
     struct buffer out;
     struct sli sli;
     const struct run_end longest = {
-        .target = LEDGER_ID_END, .ran_us = INT64_MAX, .unix_ms = INT64_MAX};
+        .target = LEDGER_ID_END, .ran_us = RAN_US_MAX, .unix_ms = UNIX_MS_MAX};
     buffer_init(&out, NULL, 0);
     for (unsigned i = 0; i < LEDGER_COUNTERS; i++) {
         put_counter(&out, i, COUNT_MAX);

@@ -81,6 +81,15 @@ struct vitals {
     struct mandate mandate;
 };
 
+static inline uint32_t vitals_get(const _Atomic uint32_t *word)
+{
+    return atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)word, memory_order_relaxed);
+}
+static inline void vitals_set(_Atomic uint32_t *word, uint32_t value)
+{
+    atomic_store_explicit(word, value, memory_order_relaxed);
+}
+
 /* A new life: all rows at rest but VITAL_START, which may take `limit`. Counts and mandate stay. */
 void vitals_begin(struct vitals *vitals, usec_t limit_us);
 

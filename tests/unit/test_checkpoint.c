@@ -612,8 +612,10 @@ static void checkpoint_passes_over_items_it_does_not_know(void **state)
 /* Counts of a hundred years for each target of a site, none of them gone. */
 static void fill_worst(void)
 {
-    const struct run_end longest = {
-        .cause = CAUSE_HANG, .target = LEDGER_ID_END, .ran_us = INT64_MAX, .unix_ms = INT64_MAX};
+    const struct run_end longest = {.cause = CAUSE_HANG,
+                                    .target = LEDGER_ID_END,
+                                    .ran_us = 36525 * USEC_PER_DAY,
+                                    .unix_ms = 253402300799999};
     for (unsigned i = 0; i < CAP_RUN_ENDS; i++) {
         ledger_add_end(&ledger, &longest);
     }
