@@ -12,11 +12,12 @@ static bool wants_watchdog(const struct recovery *recovery)
         return false;
     case WATCHDOG_OWNER_DEVICE:
         return recovery->found_running || vitals_get(&recovery->vitals->resets) == RESETS_ALLOWED;
-    case WATCHDOG_OWNER_SYSTEMD:
-    case WATCHDOG_OWNER_PROCD:
+    case WATCHDOG_OWNER_SYSTEMD: /* which begins to count when it hears that the service is ready */
+        return recovery->ran;
+    case WATCHDOG_OWNER_PROCD: /* which counts on from the life of the service before */
         break;
     }
-    return recovery->ran;
+    return true;
 }
 
 void recovery_found_running(struct recovery *recovery)

@@ -117,6 +117,7 @@ void feeder_abandon(struct feeder *feeder)
     if (feeder->owner == WATCHDOG_OWNER_DEVICE) {
         watchdog_device_abandon(&feeder->device);
     }
+    notify_close(&feeder->notify);
 }
 
 void feeder_close(struct feeder *feeder, const struct recovery *recovery,
