@@ -66,6 +66,7 @@ void sim_check_blocked(struct sim *sim, usec_t until_us)
 void sim_check_thaw(struct sim *sim)
 {
     sim->check.stalled_us = usec_max(sim->check.stalled_us, sim->now_us + 10000);
+    sim->check.thawed_us = sim->now_us;
     sim_lives_explain(sim, CAUSE_HANG);
 }
 

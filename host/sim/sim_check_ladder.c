@@ -338,10 +338,12 @@ static void check_abort(struct sim *sim)
         }
         return;
     }
-    usec_t limit_us = row->limit_ms * USEC_PER_MSEC, stood_us = sim->now_us - row->changed_us;
+    usec_t limit_us = row->limit_ms * USEC_PER_MSEC;
+    usec_t stood_us = sim->now_us - usec_max(row->changed_us, check->thawed_us);
     usec_t most_us = check->stale == VITAL_LOOP ? limit_us + limit_us / 5 : limit_us + late_us(sim);
     bool excused = check->gap_us > 2 * look_us(sim);
-    if (stood_us < limit_us || (stood_us > most_us + TURN_SLACK_US && !excused)) {
+    if (sim->now_us - row->changed_us < limit_us ||
+        (stood_us > most_us + TURN_SLACK_US && !excused)) {
         sim_fail(sim, "a_hang_is_seen_in_time",
                  "row %s stood still for %" PRId64 " of %" PRId64 " ms", vital_name(check->stale),
                  stood_us / USEC_PER_MSEC, limit_us / USEC_PER_MSEC);
