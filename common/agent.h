@@ -14,6 +14,7 @@
 #define PICKET_AGENT_H
 
 #include "buffer.h"
+#include "care.h"
 #include "clock.h"
 #include "config.h"
 #include "logger.h"
@@ -33,15 +34,6 @@
 
 /* A run or a push whose end is overdue by this much has none: a part of the agent is broken. */
 #define AGENT_OVERDUE_US (15 * USEC_PER_SEC)
-
-/* What the agent does about its own parts before anybody else has to; label values. */
-enum care {
-    CARE_PROBE_SLOWED,    /* a probe that kept ending past its timeout runs less often */
-    CARE_PUSH_RESTARTED,  /* a request without an end was dropped */
-    CARE_WORKER_REPLACED, /* the thread of a Modbus endpoint was written off */
-    CARE_COUNT
-};
-const char *care_name(enum care care);
 
 /* How this life came to be. */
 struct agent_start {
@@ -170,6 +162,8 @@ bool agent_stopped(const struct agent *agent);
 /* What a push tells: totals as published by the store, gauges as they are. `numbers` is filled and
  * must outlive the view, which holds until the next turn. Only once the store was opened. */
 struct metrics_view agent_view(struct agent *agent, struct agent_numbers *numbers, usec_t now_us);
+/* How the agent is being kept going. Only once the store was opened. */
+void agent_recovery_series(const struct agent *agent, struct recovery_series *series);
 /* The totals of a target as counted, committed or not; all 0 while the store is opening. */
 const struct sli *agent_sli(const struct agent *agent, unsigned target);
 

@@ -141,10 +141,12 @@ static void budget_forgive(struct agent *agent, unsigned budget, usec_t now_us)
     }
 }
 
+/* With records that wait for a commit anyway: an agent that does nothing wears no flash. */
 static void count_service(struct agent *agent, usec_t now_us)
 {
     uint64_t here = (uint64_t)((now_us - agent->started_us) / USEC_PER_MINUTE);
-    if (here - agent->care.minutes >= SERVICE_STEP) {
+    bool waits = agent->store.numbers.uncommitted_since_us != USEC_NEVER;
+    if (waits && here - agent->care.minutes >= SERVICE_STEP) {
         uint64_t more = here - agent->care.minutes;
         agent->care.minutes = here;
         store_count(&agent->store, LEDGER_SERVICE_MINUTES, more);
@@ -153,14 +155,12 @@ static void count_service(struct agent *agent, usec_t now_us)
 
 /* How the runs before ended. */
 
+/* What nobody saw: the end of the last run before this supervisor. */
 static struct run_end judge_end(const struct agent *agent)
 {
     const struct store_numbers *numbers = &agent->store.numbers;
     const struct ledger *ledger = store_ledger(&agent->store);
     const struct agent_start *start = &agent->ports.start;
-    if (start->watched) {
-        return start->before;
-    }
     struct cause_evidence evidence = {
         .has_store = numbers->known,
         .clean = numbers->clean,
@@ -172,56 +172,70 @@ static struct run_end judge_end(const struct agent *agent)
     return (struct run_end){.cause = cause_judge(&evidence), .task = VITAL_NONE};
 }
 
-/* Lives that never got as far as this are counted by the first that does. */
-static void count_ends(struct agent *agent)
+/* An orderly end was noted by the run itself. */
+static void note_end(struct agent *agent, struct run_end *end, bool noted)
 {
-    struct vitals *vitals = agent->ports.vitals;
-    if (!agent->ports.start.watched) {
-        if (agent->care.before.cause != CAUSE_NONE) {
-            store_count(&agent->store, LEDGER_RESTART_FIRST + agent->care.before.cause, 1);
-        }
+    if (end->cause == CAUSE_NONE || noted) {
         return;
     }
+    struct wall_time wall = clock_wall(&agent->ports.clock);
+    end->unix_ms = wall.trusted ? wall.unix_us / USEC_PER_MSEC : 0;
+    store_note_end(&agent->store, end);
+}
+
+/* A reset that cannot be told from one of the watchdog is charged like one. */
+static bool was_reset(const struct agent *agent, const struct run_end *end)
+{
+    return end->cause == CAUSE_WATCHDOG ||
+           (end->cause == CAUSE_UNKNOWN && agent->ports.start.board == BOARD_MUTE);
+}
+
+/* Once for each supervisor, by the first life that gets as far as this. */
+static void take_up_unseen(struct agent *agent, usec_t now_us)
+{
+    struct vitals *vitals = agent->ports.vitals;
+    struct run_end end = judge_end(agent);
+    if (word(&vitals->judged) != 0) {
+        return;
+    }
+    put_word(&vitals->judged, 1);
+    if (end.cause != CAUSE_NONE) {
+        store_count(&agent->store, LEDGER_RESTART_FIRST + end.cause, 1);
+    }
+    if (was_reset(agent, &end)) {
+        budget_take(agent, LEDGER_RESETS, now_us);
+    }
+    note_end(agent, &end, agent->store.numbers.clean);
+    agent->care.before = end;
+}
+
+/* What the supervisor saw. Lives that never got as far as this are counted by the first that does.
+ */
+static void take_up_seen(struct agent *agent)
+{
+    struct vitals *vitals = agent->ports.vitals;
+    struct run_end end = agent->ports.start.before;
     for (unsigned i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++) {
         uint32_t ends = word(&vitals->mandate.ends[i]);
         store_count(&agent->store, LEDGER_RESTART_FIRST + i, ends - word(&vitals->counted[i]));
         put_word(&vitals->counted[i], ends);
     }
-}
-
-/* An orderly end was noted by the run itself. */
-static void note_end(struct agent *agent)
-{
-    struct run_end *before = &agent->care.before;
-    bool noted = agent->store.numbers.clean && !agent->ports.start.watched;
-    bool orderly = before->cause == CAUSE_STOP || before->cause == CAUSE_RELOAD;
-    if (before->cause == CAUSE_NONE || noted || orderly) {
-        return;
+    if (agent->ports.start.watched) {
+        note_end(agent, &end, end.cause == CAUSE_STOP || end.cause == CAUSE_RELOAD);
+        agent->care.before = end;
     }
-    struct wall_time wall = clock_wall(&agent->ports.clock);
-    before->unix_ms = wall.trusted ? wall.unix_us / USEC_PER_MSEC : 0;
-    store_note_end(&agent->store, before);
-}
-
-/* A reset that cannot be told from one of the watchdog is charged like one. */
-static bool was_reset(const struct agent *agent)
-{
-    const struct run_end *before = &agent->care.before;
-    const struct agent_start *start = &agent->ports.start;
-    bool maybe = before->cause == CAUSE_UNKNOWN && start->board == BOARD_MUTE;
-    return !start->watched && (before->cause == CAUSE_WATCHDOG || maybe);
 }
 
 static void log_end(const struct agent *agent)
 {
     char text[CAUSE_TEXT_BYTES];
     const struct run_end *before = &agent->care.before;
-    int target = ledger_find(store_ledger(&agent->store), before->target);
     const struct ledger *ledger = store_ledger(&agent->store);
     bool orderly = before->cause == CAUSE_STOP || before->cause == CAUSE_RELOAD;
     if (before->cause == CAUSE_NONE) {
         return;
     }
+    int target = before->target > 0 ? ledger_find(ledger, before->target) : -1;
     logger_printf(&agent->ports.logger, orderly ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
                   "the run before ended by %s%s%s", cause_describe(before, text),
                   target >= 0 ? ", with probe " : "",
@@ -252,16 +266,13 @@ static void remember_action(struct agent *agent, usec_t now_us)
 
 void agent_care_begin(struct agent *agent, usec_t now_us)
 {
-    agent->care.before = judge_end(agent);
+    take_up_unseen(agent, now_us);
+    take_up_seen(agent);
     remember_action(agent, now_us);
     log_end(agent);
-    count_ends(agent);
-    if (was_reset(agent)) {
-        budget_take(agent, LEDGER_RESETS, now_us);
-    }
-    note_end(agent);
     agent->care.start_noted = true;
     agent->care.start_ordinal = store_ledger(&agent->store)->totals.ordinal;
+    store_hurry(&agent->store);
     tell_targets(agent);
 }
 
@@ -298,13 +309,18 @@ static unsigned group_of(const struct agent *agent, unsigned probe)
     return probe * agent->care.groups / agent->config->probe_count;
 }
 
-bool agent_care_admits(const struct agent *agent, unsigned target, usec_t now_us)
+/* By the mandate. */
+static bool is_barred(const struct agent *agent, unsigned target)
 {
     const struct mandate *mandate = &agent->ports.vitals->mandate;
     unsigned probe = agent->config->targets[target].probe;
     bool canary = probe == agent->care.canary && word(&mandate->safe) != 0;
-    bool admitted = canary || (word(&mandate->groups) & 1u << group_of(agent, probe)) != 0;
-    return admitted && now_us >= agent->states[target].not_before_us;
+    return !canary && (word(&mandate->barred) & 1u << group_of(agent, probe)) != 0;
+}
+
+bool agent_care_admits(const struct agent *agent, unsigned target, usec_t now_us)
+{
+    return !is_barred(agent, target) && now_us >= agent->states[target].not_before_us;
 }
 
 static void slow_down(struct agent *agent, unsigned target, usec_t now_us)
@@ -537,4 +553,37 @@ usec_t agent_care_step(struct agent *agent, usec_t now_us)
         check_slowly(agent, now_us);
     }
     return now_us + agent->care.heartbeat_us;
+}
+
+/* What is told. */
+
+void agent_recovery_series(const struct agent *agent, struct recovery_series *series)
+{
+    const struct mandate *mandate = &agent->ports.vitals->mandate;
+    const struct ledger *ledger = store_ledger(&agent->store);
+    const struct run_end *before = &agent->care.before;
+    int target = before->target > 0 ? ledger_find(ledger, before->target) : -1;
+    uint32_t phase = word(&mandate->phase);
+    struct recovery_settings settings;
+    recovery_settings_of(agent->config, &settings);
+    *series = (struct recovery_series){
+        .phase = phase < RECOVERY_PHASE_COUNT ? (enum recovery_phase)phase : RECOVERY_NORMAL,
+        .good_config = word(&mandate->good) != 0,
+        .armed = word(&mandate->armed) != 0,
+        .granted_us = (usec_t)word(&mandate->granted_ms) * USEC_PER_MSEC,
+        .may_reset = settings.owner == WATCHDOG_OWNER_DEVICE || settings.reboot,
+        .resets_left = budget_left(agent, LEDGER_RESETS, WATCHDOG_REBOOT_BUDGET),
+        .acts = agent->care.action.after_us > 0,
+        .before = *before,
+    };
+    for (unsigned i = 0; i < agent->config->target_count; i++) {
+        bool enabled = config_target_probe(agent->config, i)->enabled;
+        series->barred_targets += enabled && is_barred(agent, i) ? 1 : 0;
+    }
+    struct buffer name;
+    buffer_init(&name, series->before_probe, sizeof series->before_probe);
+    if (target >= 0) {
+        buffer_append_string(&name, ledger_text(ledger, ledger->entries[target].probe));
+    }
+    (void)buffer_text(&name);
 }

@@ -63,6 +63,7 @@ struct metrics_view agent_view(struct agent *agent, struct agent_numbers *number
         .runs_in_flight = agent->runs_in_flight,
         .store = store_series(agent, now_us),
     };
+    agent_recovery_series(agent, &numbers->recovery);
     memcpy(numbers->counters, totals->counters, sizeof numbers->counters);
     fill_times(agent, numbers, now_us);
     return (struct metrics_view){

@@ -265,3 +265,13 @@ enum error config_add_string(struct config *config, const char *text, size_t len
     config->text_used += (uint32_t)length + 1;
     return ERROR_NONE;
 }
+
+void config_copy(struct config *to, const struct config *from)
+{
+    memcpy(to, from, offsetof(struct config, probes));
+    memcpy(to->probes, from->probes, from->probe_count * sizeof to->probes[0]);
+    memcpy(to->targets, from->targets, from->target_count * sizeof to->targets[0]);
+    memcpy(to->settings, from->settings, from->setting_count * sizeof to->settings[0]);
+    memcpy(to->files, from->files, from->file_count * sizeof to->files[0]);
+    memcpy(to->text, from->text, from->text_used);
+}

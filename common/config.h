@@ -42,8 +42,11 @@ enum agent_key {
     AGENT_FLASH,       /* choice: enum flash_type (store_plan.h), what the store lies on */
     AGENT_FLASH_SIZE,  /* unset: by the type */
     AGENT_FLASH_WEAR,  /* choice: refuse | accept, a life of less than 5 years */
+    AGENT_USER,        /* whom the agent becomes when root started it; unset: it stays who it is */
+    AGENT_SANDBOX,     /* choice: enum sandbox_choice */
     AGENT_KEY_COUNT
 };
+enum sandbox_choice { SANDBOX_OFF, SANDBOX_ON, SANDBOX_STRICT };
 enum push_key {
     PUSH_URL, /* unset: nothing is pushed */
     PUSH_INTERVAL,
@@ -205,6 +208,9 @@ const char *config_next_include(struct config_loader *loader, const char **from_
 /* Cross checks (required keys, timeout against interval, names, depends_on and its cycles, kinds'
  * own check()). True when errors->count is 0: only then may *config be used. */
 bool config_finish(struct config_loader *loader);
+
+/* Copies a configuration that was checked, touching no more of `to` than it uses. */
+void config_copy(struct config *to, const struct config *from);
 
 /* Reports one error against the line of a setting, or of the section's header when `setting` is
  * NULL. For kinds' check(). */

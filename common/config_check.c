@@ -5,7 +5,7 @@
 #include "config_parts.h"
 #include "value.h"
 
-enum { SITE_BYTES = 128, PORT_MAX = 65535 };
+enum { SITE_BYTES = 128, USER_BYTES = 32, PORT_MAX = 65535 };
 
 /* -- agent -- */
 
@@ -26,6 +26,14 @@ static const char *wrong_socket(const char *path, size_t length)
 {
     (void)length;
     return strcmp(path, "none") == 0 || path[0] == '/' ? NULL : "write an absolute path, or none";
+}
+
+/* As it could stand in /etc/passwd (passwd(5)). */
+static const char *wrong_user(const char *user, size_t length)
+{
+    return length <= USER_BYTES && strpbrk(user, ":/ ") == NULL
+               ? NULL
+               : "a user is at most 32 bytes, without colon, slash or blank";
 }
 
 /* -- push -- */
@@ -129,8 +137,8 @@ static void check_apart(struct config_loader *loader, enum push_key key, enum pu
 
 static void check_agent(struct config_loader *loader)
 {
-    static const struct text_rule rules[] = {{AGENT_SITE, wrong_site},
-                                             {AGENT_SOCKET, wrong_socket}};
+    static const struct text_rule rules[] = {
+        {AGENT_SITE, wrong_site}, {AGENT_SOCKET, wrong_socket}, {AGENT_USER, wrong_user}};
     struct config *config = loader->config;
 
     check_texts(loader, &config->agent, rules, ARRAY_LEN(rules));

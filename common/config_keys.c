@@ -26,6 +26,7 @@ static const char *const ip_choices[] = {"any", "prefer4", "prefer6", "4", "6", 
 static const char *const clock_choices[] = {"plausible", "synced", NULL};
 static const char *const flash_choices[] = {"emmc", "sd", "nor", "nand", "disk", NULL};
 static const char *const wear_choices[] = {"refuse", "accept", NULL};
+static const char *const sandbox_choices[] = {"off", "on", "strict", NULL};
 static const char *const level_choices[] = {"error", "warning", "info", "debug", NULL};
 
 const struct config_key config_agent_keys[AGENT_KEY_COUNT] = {
@@ -91,6 +92,15 @@ const struct config_key config_agent_keys[AGENT_KEY_COUNT] = {
                           .choices = wear_choices,
                           .fallback = "refuse",
                           .help = "a flash that lasts less than 5 years: refuse or accept"},
+    [AGENT_USER] = {.name = "user",
+                    .type = SETTING_TEXT,
+                    .help = "user the agent becomes when root starts it; unset: it stays root"},
+    [AGENT_SANDBOX] = {.name = "sandbox",
+                       .type = SETTING_CHOICE,
+                       .choices = sandbox_choices,
+                       .fallback = "on",
+                       .help = "what the kernel keeps the agent from: on, strict (all of it, or no "
+                               "start) or off"},
 };
 
 const struct config_key config_push_keys[PUSH_KEY_COUNT] = {

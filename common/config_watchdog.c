@@ -106,10 +106,13 @@ static void check_times(struct config_loader *loader)
                         "the end",
                         value_print_duration(settings.feed_us, text, sizeof text), timeout);
     } else if (resets && least_us > settings.timeout_us) {
-        config_error_at(config, &config->watchdog, own(config, WATCHDOG_TIMEOUT), loader->errors,
-                        "'timeout' %s: the board would be reset before the agent could be "
-                        "restarted; 'feed', 'hang' and 'abort' take %s",
-                        timeout, value_print_duration(least_us, text, sizeof text));
+        config_error_at(
+            config, &config->watchdog, own(config, WATCHDOG_TIMEOUT), loader->errors,
+            "'timeout' %s: the board would be reset before the agent could be "
+            "restarted; 'feed', 'hang' and 'abort' take %s",
+            timeout,
+            value_print_duration((least_us + USEC_PER_MSEC - 1) / USEC_PER_MSEC * USEC_PER_MSEC,
+                                 text, sizeof text));
     }
 }
 

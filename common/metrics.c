@@ -32,6 +32,7 @@ static const char *const reserved_labels[] = {
     "serialnumber", "window", "cause",
     "job",          "site",   "le",
     "quantile",     "epoch",  "error",
+    "action",       "task",   "signal",
 };
 
 void metrics_epoch_label(uint64_t epoch, char label[METRICS_EPOCH_BYTES])

@@ -30,6 +30,7 @@
 #ifndef PICKET_METRICS_H
 #define PICKET_METRICS_H
 
+#include "care.h"
 #include "config.h"
 #include "sli.h"
 #include "store.h"
@@ -84,6 +85,7 @@ struct agent_numbers {
     unsigned push_failures_in_row;
     unsigned targets, runs_in_flight;
     struct store_series store;
+    struct recovery_series recovery;
 };
 
 /* What is walked. All borrowed for the time of the walk. */

@@ -129,7 +129,13 @@ size_t metrics_body_bound(const struct config *config)
         .push_last_success_timestamp_seconds = 1,
         .push_body_bytes = 1,
         .store = {.configured = true, .last_commit_timestamp_seconds = 1},
+        .recovery = {.armed = true,
+                     .granted_us = 1,
+                     .may_reset = true,
+                     .acts = true,
+                     .before = {.cause = CAUSE_DESCRIPTORS, .signal = 255, .task = VITAL_SCHEDULE}},
     };
+    fill_text(numbers.recovery.before_probe, sizeof numbers.recovery.before_probe);
     struct measure measure;
     buffer_init(&measure.text_size, NULL, 0);
     buffer_init(&measure.proto_size, NULL, 0);

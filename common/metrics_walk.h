@@ -90,4 +90,15 @@ void metrics_store_commit_duration(struct walk *walk);
 void metrics_store_last_commit(struct walk *walk);
 void metrics_store_written(struct walk *walk);
 
+/* emit() of the families of recovery (metrics_recovery.c). */
+void metrics_restarts(struct walk *walk);
+void metrics_last_restart(struct walk *walk);
+void metrics_recovery_phase(struct walk *walk);
+void metrics_recovery_barred(struct walk *walk);
+void metrics_recovery_actions(struct walk *walk);
+void metrics_site_actions(struct walk *walk);
+void metrics_watchdog_armed(struct walk *walk);
+void metrics_watchdog_timeout(struct walk *walk);
+void metrics_watchdog_resets_left(struct walk *walk);
+
 #endif

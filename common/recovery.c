@@ -15,6 +15,8 @@
 /* Looks within the time the loop may be silent, so that a hang is seen no later than a tenth past
  * it. */
 #define LOOKS_PER_HANG 20
+/* More looks missed in a row than this were missed because nothing ran at all. */
+#define LOOKS_MISSED 4
 
 static const char *const phase_names[RECOVERY_PHASE_COUNT] = {
     [RECOVERY_NORMAL] = "normal",       [RECOVERY_SAFE] = "safe",
@@ -45,8 +47,8 @@ static void tell_mandate(struct recovery *recovery)
     struct mandate *mandate = &recovery->vitals->mandate;
     set(&mandate->phase, recovery->phase);
     set(&mandate->safe, recovery->phase != RECOVERY_NORMAL);
-    set(&mandate->groups, recovery->phase == RECOVERY_NORMAL ? ALL_GROUPS & ~recovery->suspended
-                                                             : recovery->admitted);
+    set(&mandate->barred, recovery->phase == RECOVERY_NORMAL ? recovery->suspended
+                                                             : ALL_GROUPS & ~recovery->admitted);
     set(&mandate->good, recovery->good_used);
     set(&mandate->armed, recovery->armed);
     set(&mandate->granted_ms, (uint32_t)(recovery->grant.timeout_us / USEC_PER_MSEC));
@@ -77,14 +79,28 @@ void recovery_init(struct recovery *recovery, struct vitals *vitals, const struc
     recovery->logger = logger;
     recovery->respawn_us = now_us;
     recovery->phase_us = now_us;
+    recovery->looked_us = now_us;
     recovery->newest_group = -1;
     recovery->settings.hang_us = 5 * USEC_PER_SEC; /* until the first life has read its own */
     recovery->settings.abort_us = 2 * USEC_PER_SEC;
     tell_mandate(recovery);
 }
 
+/* A watchdog that runs is not left alone: what has changed about it is asked for at once. */
+static bool asks_for_another(const struct recovery_settings *before,
+                             const struct recovery_settings *now)
+{
+    return before->owner != now->owner || before->timeout_us != now->timeout_us ||
+           strncmp(before->device, now->device, sizeof now->device) != 0;
+}
+
 void recovery_configure(struct recovery *recovery, const struct recovery_settings *settings)
 {
+    if (recovery->armed && asks_for_another(&recovery->settings, settings)) {
+        recovery->found_running = recovery->settings.owner == WATCHDOG_OWNER_DEVICE;
+        recovery->armed = false;
+        recovery->arm_again_us = 0;
+    }
     recovery->settings = *settings;
     if (recovery->settings.restarts > RECOVERY_RESTARTS_MAX) {
         recovery->settings.restarts = RECOVERY_RESTARTS_MAX;
@@ -324,6 +340,24 @@ static unsigned find_stale(struct recovery *recovery, usec_t now_us)
     return stale;
 }
 
+/* A machine that was suspended, or starved us, did the same to the agent: what this side was not
+ * there to see is not held against the other. */
+static void forgive_absence(struct recovery *recovery, usec_t now_us)
+{
+    usec_t look_us = recovery_look_us(recovery);
+    usec_t gap_us = now_us - recovery->looked_us;
+    recovery->looked_us = now_us;
+    if (gap_us <= (LOOKS_MISSED + 1) * look_us) {
+        return;
+    }
+    for (unsigned i = 0; i < VITAL_COUNT; i++) {
+        recovery->watches[i].since_us += gap_us - look_us;
+    }
+    if (recovery->life == LIFE_ABORTED) {
+        recovery->told_us += gap_us - look_us;
+    }
+}
+
 static enum cause find_leak(struct recovery *recovery, const struct recovery_usage *usage)
 {
     const struct recovery_settings *settings = &recovery->settings;
@@ -506,10 +540,12 @@ static void step_phase(struct recovery *recovery, usec_t now_us)
     }
 }
 
+/* With all of its probes: one that does without a group that kills has proved nothing. */
 static void keep_good(struct recovery *recovery, usec_t now_us, struct recovery_orders *orders)
 {
-    if (recovery->phase == RECOVERY_NORMAL && !recovery->good_used && !recovery->good_kept &&
-        runs_well(recovery, recovery->born_us, recovery->settings.safe_us, now_us)) {
+    if (recovery->phase == RECOVERY_NORMAL && recovery->suspended == 0 && !recovery->good_used &&
+        !recovery->good_kept &&
+        runs_well(recovery, recovery->phase_us, recovery->settings.safe_us, now_us)) {
         recovery->good_kept = true;
         recovery->good_known = true;
         orders->keep_good = true;
@@ -604,6 +640,7 @@ struct recovery_orders recovery_step(struct recovery *recovery, const struct rec
                                      usec_t now_us)
 {
     struct recovery_orders orders = {0};
+    forgive_absence(recovery, now_us);
     bool fresh = look_at_life(recovery, usage, now_us, &orders);
     if (orders.kill == RECOVERY_SPARE) {
         move_life_along(recovery, now_us, &orders);

@@ -4,6 +4,7 @@
  *
  * Level 2, the process. A task whose row is armed and stands still longer than its limit, memory or
  * descriptors over their limit: SIGABRT, `abort` later SIGKILL, and a new life after a back-off.
+ * Time in which this side did not run either (the machine was suspended, or starved) does not count.
  * (Levels 0 and 1, the probe and the subsystem, are the agent's own: agent_care.c.)
  *
  * Level 3, safe mode. After `restarts` ends within `restart_window` the next life runs the last
@@ -123,6 +124,7 @@ struct recovery {
     usec_t arm_again_us, fed_us;
     bool triggered;
 
+    usec_t looked_us; /* the last turn */
     struct vital_watch watches[VITAL_COUNT];
     uint32_t resources_over; /* turns in a row */
 };

@@ -17,7 +17,7 @@ void status_render(const struct agent *agent, usec_t now_us, enum status_format 
 
 bool status_failing(const struct agent *agent)
 {
-    if (status_store_in_trouble(agent)) {
+    if (status_store_in_trouble(agent) || status_recovery_in_trouble(agent)) {
         return true;
     }
     for (unsigned i = 0; i < agent->config->target_count; i++) {

@@ -119,5 +119,6 @@ void status_head(const struct agent *agent, usec_t now_us, bool colour, struct b
     buffer_append_string(out, agent->state > AGENT_RUNNING ? ", stopping\n" : "\n");
     append_push(out, &agent->push, now_us);
     status_store(agent, now_us, colour, out);
+    status_recovery(agent, now_us, colour, out);
     append_summary(out, agent, colour);
 }

@@ -182,6 +182,7 @@ void status_json(const struct agent *agent, usec_t now_us, struct buffer *out)
     json_count(out, "runs_in_flight", agent->runs_in_flight);
     append_push(out, agent, now_us);
     status_store_json(agent, now_us, out);
+    status_recovery_json(agent, out);
     buffer_append_string(out, ",\n\"targets\":[");
     for (unsigned i = 0; i < agent->config->target_count; i++) {
         append_target(out, agent, i, now_us);

@@ -21,6 +21,12 @@ void status_store_json(const struct agent *agent, usec_t now_us, struct buffer *
 /* One is configured, there was time to make it, and totals are in memory alone all the same. */
 bool status_store_in_trouble(const struct agent *agent);
 
+/* Line and JSON member of recovery: how the run before ended, safe mode, the watchdog. */
+void status_recovery(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
+void status_recovery_json(const struct agent *agent, struct buffer *out);
+/* Not all that is configured may run, or not as it is configured. */
+bool status_recovery_in_trouble(const struct agent *agent);
+
 /* How a target stands, in words that read without colour. */
 enum status_state {
     STATUS_OK,

@@ -189,6 +189,8 @@ void store_clock(struct store *store, struct wall_time wall);
  * store_settled() and store_close(). It is on the device with the next checkpoint, which is owed at
  * once. */
 void store_note_end(struct store *store, const struct run_end *end);
+/* What was recorded so far is committed at once. */
+void store_hurry(struct store *store);
 /* An operation of the device is awaited: since when, and within which time it is given up. False:
  * none is, or it was given up. */
 bool store_awaits(const struct store *store, usec_t *since_us, usec_t *limit_us);

@@ -50,13 +50,14 @@ struct vital {
 };
 
 /* What the supervisor does with the agent, for its decisions and its status page. Told before a
- * life begins; `safe`, `groups`, `armed` and `granted_ms` may change during it. */
+ * life begins; `phase`, `safe`, `barred`, `armed` and `granted_ms` may change during it. All 0:
+ * nobody does anything. */
 struct mandate {
-    _Atomic uint32_t phase;  /* enum recovery_phase */
-    _Atomic uint32_t safe;   /* 1: only the canary and the groups below may run */
-    _Atomic uint32_t groups; /* bit per group that may run; without `safe` those not suspended */
-    _Atomic uint32_t good;   /* 1: it runs the last known good configuration */
-    _Atomic uint32_t armed;  /* 1: a watchdog is running and being fed */
+    _Atomic uint32_t phase;      /* enum recovery_phase */
+    _Atomic uint32_t safe;       /* 1: the canary runs, whatever group it is in */
+    _Atomic uint32_t barred;     /* bit per group of probes that may not run */
+    _Atomic uint32_t good;       /* 1: it runs the last known good configuration */
+    _Atomic uint32_t armed;      /* 1: a watchdog is running and being fed */
     _Atomic uint32_t granted_ms; /* the timeout that was granted */
     /* Ends by cause since the supervisor began. The agent counts those it has not counted yet. */
     _Atomic uint32_t ends[VITALS_CAUSES];
@@ -66,12 +67,13 @@ struct mandate {
 
 struct vitals {
     struct vital rows[VITAL_COUNT];
-    _Atomic uint32_t row_end;        /* rows from here on were never armed */
-    _Atomic uint32_t running;        /* 1: totals are known and probes run */
-    _Atomic uint32_t resets;         /* enum vitals_resets */
-    _Atomic uint32_t leave_cause;    /* enum cause; what a stop that is asked for is to be noted as;
-                                        the supervisor's word */
+    _Atomic uint32_t row_end;     /* rows from here on were never armed */
+    _Atomic uint32_t running;     /* 1: totals are known and probes run */
+    _Atomic uint32_t resets;      /* enum vitals_resets */
+    _Atomic uint32_t leave_cause; /* enum cause; what a stop that is asked for is to be noted as;
+                                     the supervisor's word */
     _Atomic uint32_t workers_replaced; /* in this life: threads that were written off */
+    _Atomic uint32_t judged;         /* 1: how the run before this supervisor ended was taken up */
     _Atomic uint32_t actions_wanted; /* site actions asked for since the supervisor began */
     _Atomic uint32_t targets;        /* of this life */
     _Atomic uint32_t ids[CAP_TARGETS];       /* of the targets in the ledger; 0: not known yet */

@@ -7,10 +7,6 @@
 #include "buffer.h"
 #include "expo_proto.h"
 #include "json.h"
-#include "linux_clock.h"
-#include "push_transport.h"
-#include "registry.h"
-#include "runner.h"
 #include "site.h"
 #include "store_plan.h"
 #include "value.h"
@@ -61,26 +57,6 @@ static void print_json_error(void *context, const char *file, unsigned line, con
     buffer_append_byte(&out, '}');
     fputs(buffer_text(&out), stdout);
     *begun = true;
-}
-
-/* What the machine must have for the configuration to start: files, devices, patterns. */
-static bool opens(struct config_errors *errors)
-{
-    static const enum clock_trust trust = CLOCK_TRUST_PLAUSIBLE;
-    struct clock clock = linux_clock(&trust);
-    static const struct resolver no_resolver;
-    unsigned count;
-    const struct probe_ops *const *ops = registry_ops(&count);
-    struct runner *runner = runner_new(&config, ops, count, &clock, &no_resolver, 1, errors);
-    bool good = runner != NULL;
-    runner_free(runner);
-    if (config_text(&config, &config.push, PUSH_URL, NULL)) {
-        struct push_transport *transport =
-            push_transport_new(&config, &clock, &no_resolver, 0, errors);
-        good = transport != NULL && good;
-        push_transport_free(transport);
-    }
-    return good;
 }
 
 static size_t first_push_bytes(void)
@@ -284,7 +260,8 @@ int cmd_check(int argc, char **argv)
     if (options.json) {
         errors = (struct config_errors){.context = &begun, .report = print_json_error};
     }
-    if (!site_read(options.file, &config, &errors) || (!options.no_files && !opens(&errors))) {
+    if (!site_read(options.file, &config, &errors) ||
+        (!options.no_files && !site_opens(&config, &errors))) {
         return refuse(&options, &errors);
     }
     struct cost cost = measure_cost();

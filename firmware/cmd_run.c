@@ -99,17 +99,37 @@ static bool keep_input(void)
     return good;
 }
 
-/* One life of the agent. */
-static enum supervised_end run_agent(void *context, const struct supervised *supervised)
+/* Of this process: the parent reads none, each of its children does. */
+static struct config config;
+
+/* In the parent's checker, at SIGHUP. */
+static bool check_file(void *context, const struct logger *logger)
 {
-    static struct config config;
     const struct run_arguments *arguments = context;
+    return site_log_check(arguments->file, &config, logger);
+}
+
+/* The file's configuration, or the one that is known to run well. */
+static bool load(const struct run_arguments *arguments, const struct supervised *supervised)
+{
+    if (supervised->use_good) {
+        config_copy(&config, &supervised->brief->configs[1 - supervised->brief->newest]);
+        return true;
+    }
     if (strcmp(arguments->file, "-") == 0) {
         (void)lseek(STDIN_FILENO, 0, SEEK_SET);
     }
-    if (!site_load(arguments->file, &config)) {
+    return site_load(arguments->file, &config);
+}
+
+/* One life of the agent. */
+static enum supervised_end run_agent(void *context, struct supervised *supervised)
+{
+    const struct run_arguments *arguments = context;
+    if (!load(arguments, supervised)) {
         return SUPERVISED_BAD_CONFIG;
     }
+    supervised_tell(supervised, &config);
     switch (daemon_run(arguments->file, &config, arguments->socket_path, supervised)) {
     case DAEMON_RELOAD:
         return SUPERVISED_RELOAD;
@@ -147,7 +167,8 @@ int cmd_run(int argc, char **argv)
     if (strcmp(arguments.file, "-") == 0 && !keep_input()) {
         return EXIT_CODE_FAILURE;
     }
-    struct supervised_agent agent = {.context = &arguments, .live = run_agent};
+    struct supervised_agent agent = {
+        .context = &arguments, .live = run_agent, .check = check_file, .path = arguments.file};
     switch (arguments.alone ? supervisor_skip(DAEMON_REGION_BYTES, agent)
                             : supervisor_run(DAEMON_REGION_BYTES, agent)) {
     case SUPERVISED_RELOAD:

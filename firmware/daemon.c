@@ -13,6 +13,7 @@
 #include "registry.h"
 #include "reload.h"
 #include "runner.h"
+#include "sandbox.h"
 #include "signals.h"
 #include "status_server.h"
 #include "version.h"
@@ -30,6 +31,7 @@ struct daemon {
     struct clock clock;
     struct linux_logger logger_state;
     struct logger logger;
+    struct sandbox_plan sandbox;
     struct cares_resolver *resolver;
     struct resolver resolver_port;
     struct runner *runner;
@@ -68,6 +70,15 @@ static void stop(struct daemon *daemon, usec_t now_us)
     agent_stop(&daemon->agent, CAUSE_STOP, now_us + patience_us);
 }
 
+static void start_again(struct daemon *daemon, usec_t now_us)
+{
+    if (daemon->agent.state <= AGENT_RUNNING) {
+        daemon->start_again = true;
+        agent_stop(&daemon->agent, CAUSE_RELOAD, now_us + STOP_TIME_US);
+        daemon->agent_wake_us = now_us;
+    }
+}
+
 static void signals_source_waits(void *context, struct waits *waits)
 {
     signals_waits(&((struct daemon *)context)->signals, waits);
@@ -84,7 +95,9 @@ static void signals_source_step(void *context, const struct waits *ready, usec_t
     }
     if (signals->reload) {
         signals->reload = false;
-        if (!daemon->stop_asked) {
+        if (daemon->supervised->by_parent) { /* which has checked the file */
+            start_again(daemon, now_us);
+        } else if (!daemon->stop_asked) {
             reload_begin(&daemon->reload, now_us);
         }
     }
@@ -171,9 +184,14 @@ static void agent_source_step(void *context, const struct waits *ready, usec_t n
     if (other && daemon->agent.state == AGENT_RUNNING) { /* a file system that was mounted late */
         logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
                       "another store has appeared: starting again with it");
-        daemon->start_again = true;
-        agent_stop(&daemon->agent, CAUSE_RELOAD, now_us + STOP_TIME_US);
-        daemon->agent_wake_us = now_us;
+        start_again(daemon, now_us);
+    }
+    const char *replaced =
+        sandbox_outgrown(&daemon->sandbox, daemon->agent.store.trouble == STORE_DENIED, now_us);
+    if (replaced) {
+        logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
+                      "%s is out of the sandbox's reach now: starting again", replaced);
+        start_again(daemon, now_us);
     }
 }
 
@@ -213,6 +231,7 @@ static enum error open_ports(struct daemon *daemon)
     if (!daemon->runner) {
         return ERROR_INVALID;
     }
+    runner_watch(daemon->runner, daemon->supervised->vitals);
     if (config_text(config, &config->push, PUSH_URL, NULL)) {
         daemon->transport = push_transport_new(config, &daemon->clock, &daemon->resolver_port,
                                                CARES_RESOLVER_PUSH_SLOT, &errors);
@@ -223,10 +242,27 @@ static enum error open_ports(struct daemon *daemon)
     return ERROR_NONE;
 }
 
+/* With all files open and no thread started yet. */
+static enum error enter_sandbox(struct daemon *daemon)
+{
+    sandbox_plan_make(daemon->config, daemon->socket_path, daemon->runner,
+                      daemon->supervised->by_parent, &daemon->sandbox);
+    return sandbox_enter(&daemon->sandbox, &daemon->logger);
+}
+
 static enum error open_agent(struct daemon *daemon)
 {
+    const struct supervised *supervised = daemon->supervised;
     struct agent_ports ports = {
-        .clock = daemon->clock, .prober = runner_prober(daemon->runner), .logger = daemon->logger};
+        .clock = daemon->clock,
+        .prober = runner_prober(daemon->runner),
+        .logger = daemon->logger,
+        .vitals = supervised->vitals,
+        .start = {.watched = supervised->starts > 1,
+                  .before = supervised->before,
+                  .has_supervisor = supervised->by_parent,
+                  .board = supervised->board},
+    };
     if (daemon->transport) {
         ports.upstream = push_transport_port(daemon->transport);
     }
@@ -298,25 +334,14 @@ static void run_loop(struct daemon *daemon)
     }
 }
 
-/* Settings that are checked but not acted on yet must not let anybody feel safe. */
+/* Nobody feeds it but the parent. */
 static void warn_of_what_has_no_effect(const struct daemon *daemon)
 {
     const struct config *config = daemon->config;
     const char *device = config_text(config, &config->watchdog, WATCHDOG_DEVICE, NULL);
-    if (device && strcmp(device, "none") != 0) {
+    if (!daemon->supervised->by_parent && strcmp(device, "none") != 0) {
         logger_printf(&daemon->logger, LOG_LEVEL_WARNING,
-                      "watchdog is not implemented yet: %s is not fed", device);
-    }
-}
-
-static void tell_why_started(const struct daemon *daemon)
-{
-    const struct supervised *supervised = daemon->supervised;
-    char how[64];
-    if (supervised->cause == START_CRASH) {
-        supervised_describe(supervised, how, sizeof how);
-        logger_printf(&daemon->logger, LOG_LEVEL_INFO, "start %u: the agent before %s",
-                      supervised->starts, how);
+                      "without a supervisor the watchdog (%s) is not fed", device);
     }
 }
 
@@ -334,14 +359,13 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
     daemon->clock = linux_clock(&daemon->trust);
     daemon->logger = linux_logger(&daemon->logger_state, configured_log_level(config));
     reload_init(&daemon->reload, path, &daemon->logger);
-    if (open_ports(daemon) || open_agent(daemon) || open_server(daemon)) {
+    if (open_ports(daemon) || enter_sandbox(daemon) || open_agent(daemon) || open_server(daemon)) {
         close_all(daemon);
         return DAEMON_REFUSED;
     }
     logger_printf(&daemon->logger, LOG_LEVEL_INFO, "%s (%s) site %s: %u probes, %u targets, %s",
                   picket_version, picket_commit, config_site(config), config->probe_count,
                   config->target_count, daemon->transport ? "pushing" : "not pushing");
-    tell_why_started(daemon);
     warn_of_what_has_no_effect(daemon);
     run_loop(daemon);
     bool again =

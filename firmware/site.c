@@ -3,7 +3,11 @@
 #include <stdio.h>
 
 #include "config_file.h"
+#include "linux_clock.h"
+#include "push_transport.h"
 #include "registry.h"
+#include "runner.h"
+#include "sandbox_user.h"
 
 static void print_error(void *context, const char *file, unsigned line, const char *message)
 {
@@ -40,5 +44,57 @@ bool site_load(const char *path, struct config *config)
     struct config_errors errors = site_errors();
     bool good = site_read(path, config, &errors);
     site_count_errors(path, &errors);
+    return good;
+}
+
+static bool user_exists(const struct config *config, struct config_errors *errors)
+{
+    const struct setting *setting = config_setting(config, &config->agent, AGENT_USER, 0);
+    struct sandbox_user user;
+    if (!setting || sandbox_user_find(config_setting_text(config, setting), &user) == ERROR_NONE) {
+        return true;
+    }
+    config_error_at(config, &config->agent, setting, errors, "'user': no %s in /etc/passwd",
+                    config_setting_text(config, setting));
+    return false;
+}
+
+bool site_opens(const struct config *config, struct config_errors *errors)
+{
+    static const enum clock_trust trust = CLOCK_TRUST_PLAUSIBLE;
+    struct clock clock = linux_clock(&trust);
+    static const struct resolver no_resolver;
+    unsigned count;
+    const struct probe_ops *const *ops = registry_ops(&count);
+    bool good = user_exists(config, errors);
+    struct runner *runner = runner_new(config, ops, count, &clock, &no_resolver, 1, errors);
+    good = runner != NULL && good;
+    runner_free(runner);
+    if (config_text(config, &config->push, PUSH_URL, NULL)) {
+        struct push_transport *transport =
+            push_transport_new(config, &clock, &no_resolver, 0, errors);
+        good = transport != NULL && good;
+        push_transport_free(transport);
+    }
+    return good;
+}
+
+static void log_error(void *context, const char *file, unsigned line, const char *message)
+{
+    if (line > 0) {
+        logger_printf(context, LOG_LEVEL_ERROR, "%s:%u: %s", file, line, message);
+    } else {
+        logger_printf(context, LOG_LEVEL_ERROR, "%s: %s", file, message);
+    }
+}
+
+bool site_log_check(const char *path, struct config *config, const struct logger *logger)
+{
+    struct config_errors errors = {.context = (void *)(uintptr_t)logger, .report = log_error};
+    bool good = site_read(path, config, &errors) && site_opens(config, &errors);
+    if (errors.count > 0) {
+        logger_printf(logger, LOG_LEVEL_ERROR, "%s: %u error%s", path, errors.count,
+                      errors.count == 1 ? "" : "s");
+    }
     return good;
 }

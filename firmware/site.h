@@ -3,6 +3,7 @@
 #define PICKET_SITE_H
 
 #include "config.h"
+#include "logger.h"
 
 /* Reads FILE and its includes into *config; prints each error as FILE:LINE: message. True when
  * clean. */
@@ -10,6 +11,15 @@ bool site_load(const char *path, struct config *config);
 
 /* The same with errors of the caller's choice. */
 bool site_read(const char *path, struct config *config, struct config_errors *errors);
+
+/* Opens all that a running agent needs of the machine (certificates, secrets, patterns, the user it
+ * becomes) and closes it again. True when it is all there; else each miss went to `errors`. Blocks
+ * on the file system. */
+bool site_opens(const struct config *config, struct config_errors *errors);
+
+/* Reads FILE and tries all it names, as a start would, and logs each mistake. For a process that
+ * ends then. */
+bool site_log_check(const char *path, struct config *config, const struct logger *logger);
 
 /* Prints "FILE: N errors" on stderr, nothing when there are none. */
 void site_count_errors(const char *path, const struct config_errors *errors);

@@ -1,5 +1,6 @@
-/* Method: all that can happen to the parent is a signal or the end of a delay, so sigtimedwait(2)
- * is its whole loop; it has no descriptor of its own. */
+/* Method: all that can happen to the parent is a signal or that a moment has come, so
+ * sigtimedwait(2) is its whole loop. Each turn takes what the signal says, asks the ladder for its
+ * orders, and carries them out. */
 #include "supervisor.h"
 
 #include <errno.h>
@@ -13,10 +14,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "board_word.h"
+#include "feeder.h"
 #include "linux_clock.h"
 #include "linux_logger.h"
-#include "respawn.h"
+#include "process_usage.h"
+#include "recheck.h"
 #include "signals.h"
+#include "site_command.h"
 
 struct supervisor {
     struct supervised supervised; /* what the next life is told */
@@ -26,64 +31,77 @@ struct supervisor {
     struct linux_logger logger_state;
     struct logger logger;
     sigset_t waited;
-    pid_t child; /* 0: none, it waits for respawn_us */
-    usec_t born_us, respawn_us;
-    struct respawn respawn;
-    bool stopping; /* SIGTERM or SIGINT came */
+    struct recovery recovery;
+    struct feeder feeder;
+    struct site_command command;
+    struct recheck recheck; /* of the file, at SIGHUP */
+    pid_t child;            /* 0: none */
+    unsigned heard;         /* the life whose brief was read */
+    uint64_t oom_kills;     /* before this life */
+    bool stopping;          /* SIGTERM or SIGINT came */
+    usec_t wake_us;
 };
 
-static const char *signal_name(int number)
+/* Regions. Shared, so that what one child wrote is there for the next. */
+
+static void *map_shared(size_t size)
 {
-    static const struct {
-        int number;
-        const char *name;
-    } names[] = {
-        {SIGABRT, "SIGABRT"}, {SIGALRM, "SIGALRM"}, {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},
-        {SIGILL, "SIGILL"},   {SIGKILL, "SIGKILL"}, {SIGQUIT, "SIGQUIT"}, {SIGSEGV, "SIGSEGV"},
-        {SIGSYS, "SIGSYS"},   {SIGTRAP, "SIGTRAP"}, {SIGXCPU, "SIGXCPU"}, {SIGXFSZ, "SIGXFSZ"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (names[i].number == number) {
-            return names[i].name;
-        }
+    void *region =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (region == MAP_FAILED) {
+        fprintf(stderr, "picket: error: no memory for the agent: %s\n", strerror(errno));
+        return NULL;
     }
-    return NULL;
+    return region;
 }
 
-void supervised_describe(const struct supervised *supervised, char *text, size_t size)
-{
-    const char *name = signal_name(supervised->signal);
-    if (name) {
-        snprintf(text, size, "was killed by %s", name);
-    } else if (supervised->signal) {
-        snprintf(text, size, "was killed by signal %d", supervised->signal);
-    } else {
-        snprintf(text, size, "ended with exit code %d", supervised->exit_code);
-    }
-}
-
-/* Shared, so that what one child wrote is there for the next. */
-static bool map_region(struct supervised *supervised, size_t size)
-{
-    supervised->region = NULL;
-    supervised->region_size = size;
-    if (size > 0) {
-        supervised->region = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    }
-    if (supervised->region != MAP_FAILED) {
-        return true;
-    }
-    fprintf(stderr, "picket: error: no memory for the agent: %s\n", strerror(errno));
-    return false;
-}
-
-static void unmap_region(const struct supervised *supervised)
+static void unmap_regions(struct supervised *supervised)
 {
     if (supervised->region) {
         munmap(supervised->region, supervised->region_size);
     }
+    if (supervised->vitals) {
+        munmap(supervised->vitals, sizeof *supervised->vitals);
+    }
+    if (supervised->brief) {
+        munmap(supervised->brief, sizeof *supervised->brief);
+    }
 }
+
+static bool map_regions(struct supervised *supervised, size_t size)
+{
+    supervised->region_size = size;
+    supervised->before.task = VITAL_NONE;
+    supervised->vitals = map_shared(sizeof *supervised->vitals);
+    supervised->brief = map_shared(sizeof *supervised->brief);
+    if (size > 0) {
+        supervised->region = map_shared(size);
+    }
+    if (supervised->vitals && supervised->brief && (supervised->region || size == 0)) {
+        return true;
+    }
+    unmap_regions(supervised);
+    return false;
+}
+
+void supervised_tell(struct supervised *supervised, const struct config *config)
+{
+    struct brief *brief = supervised->brief;
+    const struct config_section *section = &config->watchdog;
+    const char *action = config_text(config, section, WATCHDOG_ACTION, NULL);
+    recovery_settings_of(config, &brief->settings);
+    brief->action_timeout_us = config_number(config, section, WATCHDOG_ACTION_TIMEOUT);
+    brief->action_cooldown_us = config_number(config, section, WATCHDOG_ACTION_COOLDOWN);
+    (void)snprintf(brief->action, sizeof brief->action, "%s", action ? action : "");
+    if (!supervised->use_good) {
+        config_copy(&brief->configs[brief->newest], config);
+    }
+    atomic_store(&brief->told, supervised->starts);
+    munmap(brief, sizeof *brief);
+    supervised->brief = NULL;
+}
+
+/* Lives. */
 
 /* Whoever started us may have SIGCHLD ignored: then the kernel would keep no exit status. */
 static void hold_signals(struct supervisor *supervisor)
@@ -99,109 +117,126 @@ static void hold_signals(struct supervisor *supervisor)
 }
 
 /* The child: the parent may have died before the kernel was asked to tell. */
-static _Noreturn void live(const struct supervisor *supervisor, pid_t parent)
+static _Noreturn void live(struct supervisor *supervisor, pid_t parent)
 {
     sigset_t children;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) {
         _exit(SUPERVISED_FAILED);
     }
+    feeder_abandon(&supervisor->feeder);
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     sigprocmask(SIG_UNBLOCK, &children, NULL);
     exit((int)supervisor->agent.live(supervisor->agent.context, &supervisor->supervised));
 }
 
-/* What happens next when there is no child: it is tried again after the back-off's delay. */
-static void try_later(struct supervisor *supervisor, usec_t now_us, const char *what)
+static void start(struct supervisor *supervisor, bool use_good, usec_t now_us)
 {
-    usec_t delay_us = respawn_delay(&supervisor->respawn, now_us - supervisor->born_us);
-    supervisor->respawn_us = now_us + delay_us;
-    logger_printf(&supervisor->logger, LOG_LEVEL_ERROR, "%s: starting it again in %d s", what,
-                  (int)(delay_us / USEC_PER_SEC));
-}
-
-static void start(struct supervisor *supervisor, usec_t now_us)
-{
+    struct supervised *supervised = &supervisor->supervised;
     pid_t parent = getpid();
-    supervisor->born_us = now_us;
-    supervisor->supervised.starts++; /* the child is told */
+    vitals_begin(supervised->vitals, RECOVERY_START_US);
+    supervised->starts++; /* the child is told */
+    supervised->use_good = use_good;
+    supervisor->oom_kills = oom_kills();
     supervisor->child = fork();
     if (supervisor->child == 0) {
         live(supervisor, parent);
-    } else if (supervisor->child < 0) {
-        char what[96];
-        snprintf(what, sizeof what, "no process for the agent (%s)", strerror(errno));
-        supervisor->child = 0;
-        supervisor->supervised.starts--;
-        try_later(supervisor, now_us, what);
+    } else if (supervisor->child > 0) {
+        recovery_born(&supervisor->recovery, now_us);
+        return;
     }
+    supervisor->child = 0;
+    supervised->starts--;
+    recovery_not_born(&supervisor->recovery, now_us);
+    logger_printf(&supervisor->logger, LOG_LEVEL_ERROR,
+                  "no process for the agent (%s): starting it again in %d s", strerror(errno),
+                  (int)((supervisor->recovery.respawn_us - now_us) / USEC_PER_SEC));
 }
 
-/* Notes how the child crashed for the next one to be told, and in *what for the log. */
-static void note_crash(struct supervisor *supervisor, int status, usec_t now_us, char *what,
-                       size_t size)
+/* What the status of the process says. */
+static struct run_end end_of(const struct supervisor *supervisor, int status)
 {
-    struct supervised *supervised = &supervisor->supervised;
-    char how[48];
-    supervised->cause = START_CRASH;
-    supervised->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    supervised->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    supervised_describe(supervised, how, sizeof how);
-    snprintf(what, size, "the agent %s after %ld s%s", how,
-             (long)((now_us - supervisor->born_us) / USEC_PER_SEC),
-             supervisor->stopping ? ", while it was to stop" : "");
+    struct run_end end = {.cause = CAUSE_CRASH, .task = VITAL_NONE};
+    bool asked = supervisor->stopping || supervisor->recovery.life == LIFE_STOPPING;
+    if (WIFSIGNALED(status)) {
+        end.signal = (uint8_t)WTERMSIG(status);
+        if (end.signal == SIGKILL && oom_kills() > supervisor->oom_kills) {
+            end.cause = CAUSE_MEMORY;
+        }
+        return end;
+    }
+    end.exit_code = (uint8_t)WEXITSTATUS(status);
+    switch (end.exit_code) {
+    case SUPERVISED_STOPPED:
+        end.cause = asked ? CAUSE_STOP : CAUSE_CRASH;
+        break;
+    case SUPERVISED_RELOAD:
+        end.cause = CAUSE_RELOAD;
+        break;
+    case SUPERVISED_FAILED:
+    case SUPERVISED_BAD_CONFIG:
+        end.cause = CAUSE_NONE;
+        break;
+    default:
+        break;
+    }
+    return end;
 }
 
-/* The child crashed: it is started again unless it was to stop anyway. */
-static bool judge_crash(struct supervisor *supervisor, int status, usec_t now_us,
-                        enum supervised_end *end)
+static void log_end(const struct supervisor *supervisor, const struct run_end *end, usec_t now_us)
 {
-    char what[160];
-    note_crash(supervisor, status, now_us, what, sizeof what);
-    if (supervisor->stopping) {
-        logger_printf(&supervisor->logger, LOG_LEVEL_ERROR, "%s", what);
-        *end = SUPERVISED_FAILED;
+    char how[48], signal[CAUSE_SIGNAL_BYTES], next[48] = "";
+    if (end->signal) {
+        snprintf(how, sizeof how, "was killed by %s", cause_signal_name(end->signal, signal));
     } else {
-        try_later(supervisor, now_us, what);
+        snprintf(how, sizeof how, "ended with exit code %u", end->exit_code);
     }
-    return supervisor->stopping;
+    if (supervisor->stopping) {
+        snprintf(next, sizeof next, ", while it was to stop");
+    } else {
+        snprintf(next, sizeof next, ": starting it again in %d s",
+                 (int)((supervisor->recovery.respawn_us - now_us) / USEC_PER_SEC));
+    }
+    if (end->cause == CAUSE_NONE) {
+        logger_printf(&supervisor->logger, LOG_LEVEL_ERROR, "the agent could not start%s", next);
+    } else {
+        logger_printf(&supervisor->logger, LOG_LEVEL_ERROR, "the agent %s after %ld s%s", how,
+                      (long)(end->ran_us / USEC_PER_SEC), next);
+    }
 }
 
 /* The child has ended. True: so does the supervisor, with *end. */
 static bool judge(struct supervisor *supervisor, int status, usec_t now_us,
                   enum supervised_end *end)
 {
-    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    struct supervised *supervised = &supervisor->supervised;
+    struct run_end seen = end_of(supervisor, status);
     supervisor->child = 0;
-    *end = SUPERVISED_STOPPED;
-    switch (code) {
-    case SUPERVISED_RELOAD:
-        if (!supervisor->stopping) {
-            supervisor->supervised.cause = START_RELOAD;
-            respawn_reset(&supervisor->respawn);
-            start(supervisor, now_us);
-        }
-        return supervisor->stopping;
-    case SUPERVISED_FAILED:
-    case SUPERVISED_BAD_CONFIG:
-        if (supervisor->supervised.starts == 1) {
-            *end = (enum supervised_end)code;
-            return true;
-        }
-        if (!supervisor->stopping) {
-            try_later(supervisor, now_us, "the agent could not start");
-        }
-        return supervisor->stopping;
-    case SUPERVISED_STOPPED:
-        if (supervisor->stopping) {
-            return true;
-        }
-        break; /* nobody asked it to */
-    default:
-        break;
+    if (seen.cause == CAUSE_NONE && supervised->starts == 1) {
+        *end = (enum supervised_end)seen.exit_code;
+        return true;
     }
-    return judge_crash(supervisor, status, now_us, end);
+    struct run_end why = recovery_gone(&supervisor->recovery, &seen, now_us);
+    if (why.cause != CAUSE_NONE) {
+        supervised->before = why;
+    }
+    bool orderly = why.cause == CAUSE_STOP || why.cause == CAUSE_RELOAD;
+    if (!orderly && !(why.cause == CAUSE_NONE && supervisor->stopping)) {
+        log_end(supervisor, &why, now_us);
+    }
+    *end = supervisor->stopping && !orderly && why.cause != CAUSE_NONE ? SUPERVISED_FAILED
+                                                                       : SUPERVISED_STOPPED;
+    return supervisor->stopping;
+}
+
+static void tell_reload(struct supervisor *supervisor, usec_t now_us)
+{
+    if (supervisor->child) {
+        kill(supervisor->child, SIGNALS_PARENT_RELOAD);
+    } else { /* whoever mended the file does not want to wait */
+        recovery_hurry(&supervisor->recovery, now_us);
+    }
 }
 
 /* Takes every child that has ended: as process 1 of a container we get the orphans too. */
@@ -210,26 +245,94 @@ static bool reap(struct supervisor *supervisor, usec_t now_us, enum supervised_e
     pid_t pid;
     int status;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == supervisor->child && judge(supervisor, status, now_us, end)) {
-            return true;
+        if (pid == supervisor->child) {
+            if (judge(supervisor, status, now_us, end)) {
+                return true;
+            }
+        } else if (recheck_reaped(&supervisor->recheck, pid, status, now_us) == RECHECK_GOOD) {
+            tell_reload(supervisor, now_us);
+        } else if (!feeder_reaped(&supervisor->feeder, pid, status)) {
+            (void)site_command_reaped(&supervisor->command, pid, status,
+                                      supervisor->supervised.vitals, &supervisor->logger);
         }
     }
     return false;
 }
 
-/* The next signal, or 0: it is time to start the child, or nothing at all has happened. */
+/* The brief of the newest life, once it is whole. */
+static void hear(struct supervisor *supervisor)
+{
+    const struct supervised *supervised = &supervisor->supervised;
+    if (supervisor->heard == supervised->starts ||
+        atomic_load(&supervised->brief->told) != supervised->starts) {
+        return;
+    }
+    supervisor->heard = supervised->starts;
+    recovery_configure(&supervisor->recovery, &supervised->brief->settings);
+    if (feeder_found_running(&supervised->brief->settings)) {
+        recovery_found_running(&supervisor->recovery);
+    }
+}
+
+/* Turns. */
+
+static void obey(struct supervisor *supervisor, const struct recovery_orders *orders, usec_t now_us)
+{
+    static const int signals[] = {[RECOVERY_STOP] = SIGNALS_PARENT_STOP,
+                                  [RECOVERY_ABORT] = SIGABRT,
+                                  [RECOVERY_KILL] = SIGKILL};
+    struct brief *brief = supervisor->supervised.brief;
+    if (orders->kill != RECOVERY_SPARE && supervisor->child) {
+        kill(supervisor->child, signals[orders->kill]);
+    }
+    if (orders->keep_good) { /* the next life's goes where the one before the good one was */
+        brief->newest = 1 - brief->newest;
+    }
+    if (orders->start) {
+        start(supervisor, orders->use_good, now_us);
+    }
+    feeder_obey(&supervisor->feeder, &supervisor->recovery, orders, now_us);
+}
+
+static void take_stock(struct supervisor *supervisor, usec_t now_us)
+{
+    struct recovery_usage usage = {0};
+    recheck_step(&supervisor->recheck, now_us);
+    hear(supervisor);
+    if (supervisor->child) {
+        (void)process_usage(supervisor->child, &usage);
+    }
+    struct recovery_orders orders = recovery_step(&supervisor->recovery, &usage, now_us);
+    obey(supervisor, &orders, now_us);
+    feeder_tell(&supervisor->feeder, &supervisor->recovery);
+    usec_t command_us =
+        site_command_step(&supervisor->command, supervisor->supervised.brief,
+                          supervisor->supervised.vitals, &supervisor->logger, now_us);
+    supervisor->wake_us =
+        usec_min(usec_min(orders.wake_us, command_us), recheck_wake_us(&supervisor->recheck));
+}
+
+/* The next signal, or 0: the moment has come. */
 static int wait_for_signal(const struct supervisor *supervisor, usec_t now_us)
 {
-    int number;
-    if (supervisor->child) {
-        number = sigwaitinfo(&supervisor->waited, NULL);
-    } else {
-        usec_t left_us = usec_max(supervisor->respawn_us - now_us, 0);
-        struct timespec left = {.tv_sec = (time_t)(left_us / USEC_PER_SEC),
-                                .tv_nsec = (long)(left_us % USEC_PER_SEC) * 1000};
-        number = sigtimedwait(&supervisor->waited, NULL, &left);
-    }
+    usec_t left_us = usec_max(supervisor->wake_us - now_us, 0);
+    struct timespec left = {.tv_sec = (time_t)(left_us / USEC_PER_SEC),
+                            .tv_nsec = (long)(left_us % USEC_PER_SEC) * 1000};
+    int number = sigtimedwait(&supervisor->waited, NULL, &left);
     return number > 0 ? number : 0;
+}
+
+static bool stop(struct supervisor *supervisor, enum supervised_end *end)
+{
+    supervisor->stopping = true;
+    *end = SUPERVISED_STOPPED;
+    recheck_cancel(&supervisor->recheck);
+    recovery_stop(&supervisor->recovery);
+    feeder_stopping(&supervisor->feeder);
+    if (supervisor->child) {
+        kill(supervisor->child, SIGNALS_PARENT_STOP);
+    }
+    return !supervisor->child;
 }
 
 /* True: the supervisor ends, with *end. */
@@ -237,57 +340,64 @@ static bool turn(struct supervisor *supervisor, enum supervised_end *end)
 {
     int number = wait_for_signal(supervisor, clock_monotonic_us(&supervisor->clock));
     usec_t now_us = clock_monotonic_us(&supervisor->clock);
+    bool over = false;
     switch (number) {
     case SIGCHLD:
-        return reap(supervisor, now_us, end);
+        over = reap(supervisor, now_us, end);
+        break;
     case SIGTERM:
     case SIGINT:
-        supervisor->stopping = true;
-        *end = SUPERVISED_STOPPED;
-        if (supervisor->child) {
-            kill(supervisor->child, SIGNALS_PARENT_STOP);
-        }
-        return !supervisor->child;
+        over = stop(supervisor, end);
+        break;
     case SIGHUP:
-        if (supervisor->child) {
-            kill(supervisor->child, SIGNALS_PARENT_RELOAD);
+        if (supervisor->child && supervisor->agent.check && !supervisor->stopping) {
+            recheck_begin(&supervisor->recheck, now_us);
         } else {
-            supervisor->respawn_us = now_us; /* whoever mended the file does not want to wait */
+            tell_reload(supervisor, now_us);
         }
-        return false;
+        break;
     default:
-        if (!supervisor->child && now_us >= supervisor->respawn_us) {
-            start(supervisor, now_us);
-        }
-        return false;
+        break;
     }
+    if (!over) {
+        take_stock(supervisor, now_us);
+    }
+    return over;
 }
 
 enum supervised_end supervisor_run(size_t region_size, struct supervised_agent agent)
 {
     struct supervisor supervisor = {.supervised = {.by_parent = true}, .agent = agent};
     enum supervised_end end = SUPERVISED_FAILED;
-    if (!map_region(&supervisor.supervised, region_size)) {
+    if (!map_regions(&supervisor.supervised, region_size)) {
         return end;
     }
+    supervisor.supervised.board = board_word();
     supervisor.clock = linux_clock(&supervisor.trust);
     supervisor.logger = linux_logger(&supervisor.logger_state, LOG_LEVEL_INFO);
+    recheck_init(&supervisor.recheck, agent.path, &supervisor.logger, agent.check, agent.context);
     hold_signals(&supervisor);
-    start(&supervisor, clock_monotonic_us(&supervisor.clock));
+    feeder_init(&supervisor.feeder);
+    usec_t now_us = clock_monotonic_us(&supervisor.clock);
+    recovery_init(&supervisor.recovery, supervisor.supervised.vitals, &supervisor.logger, now_us);
+    take_stock(&supervisor, now_us);
     while (!turn(&supervisor, &end)) {
     }
-    unmap_region(&supervisor.supervised);
+    feeder_close(&supervisor.feeder, &supervisor.recovery, &supervisor.logger);
+    unmap_regions(&supervisor.supervised);
     return end;
 }
 
 enum supervised_end supervisor_skip(size_t region_size, struct supervised_agent agent)
 {
     struct supervised supervised = {.starts = 1};
-    if (!map_region(&supervised, region_size)) {
+    if (!map_regions(&supervised, region_size)) {
         return SUPERVISED_FAILED;
     }
     signals_hold();
+    vitals_begin(supervised.vitals, RECOVERY_START_US);
+    supervised.board = board_word();
     enum supervised_end end = agent.live(agent.context, &supervised);
-    unmap_region(&supervised);
+    unmap_regions(&supervised);
     return end;
 }

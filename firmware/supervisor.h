@@ -1,21 +1,25 @@
-/* The parent of the agent: starts it, starts it again when it crashed, and keeps the memory that
- * outlives it.
+/* The parent of the agent: starts it, ends it when it hangs or leaks, starts it again, feeds the
+ * watchdog, and keeps the memory that outlives it. What it does and when is decided by the ladder
+ * (recovery.h); this is its hands.
  *
  * The agent is a child made by fork() alone: what the parent has not done (configuration,
- * libraries, threads), each child does anew. SIGTERM, SIGINT and SIGHUP are for the parent, which
- * passes them on as the signals of signals.h: the terminal and systemd send theirs to both, and the
- * agent would take the second SIGTERM for impatience. A child whose parent died is killed by the
- * kernel; a change of its user or group undoes that (prctl(2), PR_SET_PDEATHSIG), so whoever drops
- * privileges in the child asks for it again.
+ * libraries, threads), each child does anew. What a child has read from its configuration it tells
+ * by the brief, before it touches anything else of the world, and then gives the brief away for
+ * good: later it has no way to talk the parent, which may be root, into anything. SIGTERM, SIGINT
+ * and SIGHUP are for the parent, which passes them on as the signals of signals.h: the terminal and
+ * systemd send theirs to both, and the agent would take the second SIGTERM for impatience. A child
+ * whose parent died is killed by the kernel; a change of its user or group undoes that (prctl(2),
+ * PR_SET_PDEATHSIG), so whoever drops privileges in the child asks for it again.
  *
- * Not here: a watchdog, and any judgement of a child that runs. Memory: nothing after the start but
- * the region, whose pages cost something once the agent has written to them; no heap. Thread rule:
- * the only thread of its process. */
+ * Memory: nothing after the start but the regions, whose pages cost something once they have been
+ * written to; no heap, no name resolution, no TLS. Thread rule: the only thread of its process. */
 #ifndef PICKET_SUPERVISOR_H
 #define PICKET_SUPERVISOR_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "config.h"
+#include "recovery.h"
+
+#include "logger.h"
 
 /* How one life of the agent ended; the exit code of its process. All other codes are crashes, 1 and
  * 2 too: those may be a library's. */
@@ -26,36 +30,55 @@ enum supervised_end {
     SUPERVISED_BAD_CONFIG = 66, /* likewise: the configuration has errors */
 };
 
-/* How the last life that ran gave way to this one; lives that could not start do not count. */
-enum start_cause { START_FIRST, START_RELOAD, START_CRASH };
+/* The longest command of a site action, its NUL included. */
+enum { SUPERVISOR_ACTION_BYTES = 512 };
+
+/* What a life tells its parent. The parent keeps two configurations: that of the newest life, and
+ * the last one that proved itself. */
+struct brief {
+    struct recovery_settings settings;
+    usec_t action_timeout_us, action_cooldown_us;
+    char action[SUPERVISOR_ACTION_BYTES]; /* "": none */
+    unsigned newest;                      /* which of the two configurations is the life's */
+    struct config configs[2];
+    _Atomic unsigned told; /* the number of the life all of this is of; set last */
+};
 
 struct supervised {
-    bool by_parent;     /* false: nobody watches, and signals come straight to the agent */
-    void *region;       /* the agent's own, zero at first; as the life before left it. NULL: none */
-    size_t region_size; /* bytes */
-    enum start_cause cause;
-    int signal;      /* START_CRASH: what killed the life before; 0: it ended by itself … */
-    int exit_code;   /* … with this code */
-    unsigned starts; /* lives begun, this one included */
+    bool by_parent;        /* false: nobody watches, and signals come straight to the agent */
+    void *region;          /* the agent's own, zero at first; as the life before left it */
+    size_t region_size;    /* bytes */
+    struct vitals *vitals; /* shared with the parent, or just memory */
+    struct brief *brief;   /* until supervised_seal() */
+    bool use_good;         /* the configuration is the brief's other one, not the file's */
+    unsigned starts;       /* lives begun, this one included */
+    struct run_end before; /* how the last life that ran ended; cause NONE: there was none */
+    enum board_word board; /* what the board says of its last reset */
 };
 
 /* The agent: `supervised` is borrowed for the call, which lasts its life. */
 struct supervised_agent {
     void *context;
-    enum supervised_end (*live)(void *context, const struct supervised *supervised);
+    enum supervised_end (*live)(void *context, struct supervised *supervised);
+    /* SIGHUP, in a process of its own: whether the file at `path` is good (recheck.h). NULL: the
+     * agent is told without. */
+    bool (*check)(void *context, const struct logger *logger);
+    const char *path; /* for the log */
 };
 
-/* Runs `agent` in a child, again after each crash, until SIGTERM or SIGINT has ended it. Blocks.
+/* For the life, once its configuration was read or taken from the brief: tells the parent what it
+ * has to know of it, and gives the brief away. */
+void supervised_tell(struct supervised *supervised, const struct config *config);
+
+/* Runs `agent` in a child, again after each end that was not asked for, until SIGTERM or SIGINT has
+ * ended it. Blocks.
  * SUPERVISED_STOPPED: ended as it was asked to.
  * SUPERVISED_FAILED, SUPERVISED_BAD_CONFIG: the first life could not start; or, FAILED, it crashed
- * while it was to stop, or there was no memory for the region. The reason was logged. */
+ * while it was to stop, or there was no memory for the regions. The reason was logged. */
 enum supervised_end supervisor_run(size_t region_size, struct supervised_agent agent);
 
-/* The same agent in this process, with no parent: the region is lost with it. SUPERVISED_RELOAD is
- * the caller's to act on. */
+/* The same agent in this process, with no parent: the region is lost with it, and no watchdog is
+ * fed. SUPERVISED_RELOAD is the caller's to act on. */
 enum supervised_end supervisor_skip(size_t region_size, struct supervised_agent agent);
-
-/* "was killed by SIGSEGV" or "ended with exit code 3": how the life before went when it crashed. */
-void supervised_describe(const struct supervised *supervised, char *text, size_t size);
 
 #endif

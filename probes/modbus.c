@@ -25,7 +25,8 @@
 /* A target, as open() made it. */
 struct modbus_prepared {
     struct modbus_target target;
-    struct modbus_link *link;
+    uint8_t unit;
+    struct modbus_link *link; /* NULL: it went with a thread that hangs */
     struct modbus_worker *worker;
     const char *source; /* of the configuration; NULL: the system's choice */
     unsigned max_registers, max_bits, busy_retries;
@@ -58,16 +59,16 @@ static enum error load_values(const struct config *config, const struct config_s
     return ERROR_NONE;
 }
 
-static enum error open_parts(struct modbus_prepared *prepared, uint8_t unit, const char *instance,
-                             char *why, size_t why_size)
+static enum error open_parts(struct modbus_prepared *prepared, const char *instance, char *why,
+                             size_t why_size)
 {
     enum error error = modbus_target_parse(instance, &prepared->target, why, why_size);
 
     if (error != ERROR_NONE) {
         return error;
     }
-    (void)snprintf(why, why_size, "%s", "no memory, descriptor or thread left");
-    error = modbus_link_new(&prepared->target, unit, &prepared->link);
+    (void)snprintf(why, why_size, "%s", "no memory or descriptor left");
+    error = modbus_link_new(&prepared->target, prepared->unit, &prepared->link);
     if (error == ERROR_NONE) {
         error = modbus_worker_open(&prepared->target, &prepared->worker);
         if (error != ERROR_NONE) {
@@ -92,6 +93,7 @@ static enum error modbus_open(const struct config *config, const struct config_p
         return ERROR_EXHAUSTED;
     }
     prepared->source = config_text(config, section, PROBE_SOURCE, NULL);
+    prepared->unit = (uint8_t)config_number(config, section, MODBUS_KEY_UNIT);
     prepared->max_registers = (unsigned)config_number(config, section, MODBUS_KEY_MAX_REGISTERS);
     prepared->max_bits = (unsigned)config_number(config, section, MODBUS_KEY_MAX_BITS);
     prepared->busy_retries = (unsigned)config_number(config, section, MODBUS_KEY_BUSY_RETRIES);
@@ -100,8 +102,7 @@ static enum error modbus_open(const struct config *config, const struct config_p
     prepared->count = count;
     error = load_values(config, section, prepared, why, why_size);
     if (error == ERROR_NONE) {
-        error = open_parts(prepared, (uint8_t)config_number(config, section, MODBUS_KEY_UNIT),
-                           config_instance(config, target), why, why_size);
+        error = open_parts(prepared, config_instance(config, target), why, why_size);
     }
     if (error != ERROR_NONE) {
         free(prepared);
@@ -116,18 +117,39 @@ static void modbus_close_target(void *context)
 {
     struct modbus_prepared *prepared = context;
 
-    modbus_worker_close(prepared->worker, prepared->link);
+    modbus_worker_close(prepared->worker, &prepared->link);
     free(prepared);
+}
+
+static void modbus_watch(void *context, struct vitals *vitals, unsigned target)
+{
+    const struct modbus_prepared *prepared = context;
+
+    modbus_worker_watch(prepared->worker, vitals, VITAL_WORKER + target);
+}
+
+static void modbus_tend(void *context, usec_t now_us)
+{
+    const struct modbus_prepared *prepared = context;
+
+    modbus_worker_tend(prepared->worker, now_us);
+}
+
+static const char *modbus_path(const void *context, bool *device)
+{
+    const struct modbus_prepared *prepared = context;
+
+    *device = prepared->target.transport == MODBUS_RTU;
+    return *device ? prepared->target.device : NULL;
 }
 
 static void submit(struct run *run, int fd, bool reused)
 {
-    const struct modbus_prepared *prepared = run->prepared;
+    struct modbus_prepared *prepared = run->prepared;
     struct modbus_run *state = run->state;
     struct modbus_span spans[CAP_VALUES];
     usec_t left = usec_max(run->deadline_us - clock_monotonic_us(run->clock), 0);
     struct modbus_job job = {
-        .link = prepared->link,
         .reused = reused,
         .keep_open = prepared->keep_open,
         .budget_us = left - usec_min(MARGIN_US, left / 10),
@@ -146,7 +168,8 @@ static void submit(struct run *run, int fd, bool reused)
     }
     modbus_plan_init(&job.plan, spans, prepared->count, prepared->max_registers,
                      prepared->max_bits);
-    modbus_worker_submit(prepared->worker, &job, fd, prepared->source);
+    modbus_worker_submit(prepared->worker, &job, &prepared->link, fd, prepared->source,
+                         run->now_us);
     state->state = RUN_ASKING;
 }
 
@@ -194,12 +217,21 @@ static enum progress begin_connect(struct run *run)
 
 static enum progress queued(struct run *run)
 {
-    const struct modbus_prepared *prepared = run->prepared;
+    struct modbus_prepared *prepared = run->prepared;
     struct modbus_run *state = run->state;
     struct address peer;
 
     if (!modbus_worker_turn(&state->ticket)) {
         return PROGRESS_WAIT;
+    }
+    if (modbus_worker_start(prepared->worker) != ERROR_NONE) {
+        result_unknown(run->result, PHASE_CONNECT, "no memory for a thread, or too many of them");
+        return end(run);
+    }
+    if (prepared->link == NULL &&
+        modbus_link_new(&prepared->target, prepared->unit, &prepared->link) != ERROR_NONE) {
+        result_unknown(run->result, PHASE_CONNECT, "no memory left");
+        return end(run);
     }
     if (prepared->target.transport == MODBUS_RTU) {
         submit(run, -1, false);
@@ -384,9 +416,12 @@ const struct probe_ops modbus_probe = {
     .run_bytes = sizeof(struct modbus_run),
     .open = modbus_open,
     .close = modbus_close_target,
+    .path = modbus_path,
     .start = modbus_start,
     .step = modbus_step,
     .waits = modbus_waits,
     .cancel = modbus_cancel,
     .current_phase = modbus_current_phase,
+    .watch = modbus_watch,
+    .tend = modbus_tend,
 };

@@ -24,7 +24,7 @@ enum { STRANGERS_MAX = 4 };
 
 struct modbus_link {
     modbus_t *context;
-    const struct modbus_target *target;
+    struct modbus_target target;
     uint8_t unit;
     uint16_t transaction;
 };
@@ -55,16 +55,16 @@ bool modbus_sleep(int wake_fd, usec_t duration_us)
 
 const struct modbus_target *modbus_link_target(const struct modbus_link *link)
 {
-    return link->target;
+    return &link->target;
 }
 
 usec_t modbus_link_gap_us(const struct modbus_link *link)
 {
-    if (link->target->transport != MODBUS_RTU) {
+    if (link->target.transport != MODBUS_RTU) {
         return 0;
     }
     /* 3.5 characters of 11 bits, but never below 1.75 ms ("Modbus over Serial Line", 2.5.1.1). */
-    return usec_max(USEC_PER_SEC * 77 / 2 / link->target->baud, 1750);
+    return usec_max(USEC_PER_SEC * 77 / 2 / link->target.baud, 1750);
 }
 
 static modbus_t *context_new(const struct modbus_target *target)
@@ -89,7 +89,7 @@ enum error modbus_link_new(const struct modbus_target *target, uint8_t unit,
     if (link == NULL) {
         return ERROR_EXHAUSTED;
     }
-    link->target = target;
+    link->target = *target;
     link->unit = unit;
     link->context = context_new(target);
     if (link->context == NULL || modbus_enable_quirks(link->context, MODBUS_QUIRK_MAX_SLAVE) != 0 ||
@@ -159,7 +159,7 @@ enum modbus_end modbus_link_open_line(struct modbus_link *link, int *fd,
                                       struct modbus_failure *failure)
 {
     if (modbus_connect(link->context) != 0) {
-        return fail_open(link->target, errno, failure);
+        return fail_open(&link->target, errno, failure);
     }
     *fd = modbus_get_socket(link->context);
     return MODBUS_ANSWERED;
@@ -169,7 +169,7 @@ enum modbus_end modbus_link_open_line(struct modbus_link *link, int *fd,
 static enum modbus_end fail_system(const struct modbus_link *link, int system_errno,
                                    struct modbus_failure *failure)
 {
-    if (link->target->transport == MODBUS_RTU) {
+    if (link->target.transport == MODBUS_RTU) {
         return fail(failure, REASON_RESET, "the serial line is gone (errno %d)", system_errno);
     }
     if (system_errno == ECONNRESET || system_errno == EPIPE) {
@@ -200,7 +200,7 @@ static enum modbus_end send_request(struct modbus_link *link, const struct modbu
     if (modbus_set_socket(link->context, call->fd) != 0) {
         return fail(failure, REASON_INTERNAL, "libmodbus refused the connection");
     }
-    if (link->target->transport == MODBUS_RTU) {
+    if (link->target.transport == MODBUS_RTU) {
         (void)modbus_flush(link->context); /* what came before the question is no answer to it */
     }
     link->transaction++;
@@ -302,7 +302,7 @@ enum modbus_end modbus_link_exchange(struct modbus_link *link, const struct modb
         return MODBUS_UNKNOWN;
     }
     end = send_request(link, call, request, &answer->failure);
-    const struct modbus_expected expected = {.rtu = link->target->transport != MODBUS_TCP,
+    const struct modbus_expected expected = {.rtu = link->target.transport != MODBUS_TCP,
                                              .unit = link->unit,
                                              .transaction = link->transaction,
                                              .request = request};

@@ -40,9 +40,9 @@ struct modbus_answer {
     struct modbus_failure failure;
 };
 
-struct modbus_link; /* opaque; one per target, two small allocations of libmodbus */
+struct modbus_link; /* opaque; one per target, some 500 bytes and two allocations of libmodbus */
 
-/* `target` is borrowed for the link's life. ERROR_EXHAUSTED: no memory. */
+/* Copies `target`: a link may outlive it, in a thread that hangs. ERROR_EXHAUSTED: no memory. */
 MUST_CHECK enum error modbus_link_new(const struct modbus_target *target, uint8_t unit,
                                       struct modbus_link **out);
 void modbus_link_free(struct modbus_link *link);

@@ -1,200 +1,27 @@
-/* State of the thread, all under `lock`:
- *
- *   IDLE --submit--> RUNNING --thread--> FINISHED --leave--> IDLE
- *                       \--leave: abandoned, the thread goes to IDLE by itself
- *
- * `fd` belongs to the thread while RUNNING, else to the loop. Only shutdown() reaches over, under
- * the lock, and the thread closes under it too: so a number is never shut down that was reused. */
 #include "modbus_worker.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-enum worker_state { WORKER_IDLE, WORKER_RUNNING, WORKER_FINISHED };
+enum { WRITE_OFFS = 3 };
+#define WRITE_OFFS_WINDOW_US (10 * USEC_PER_MINUTE)
 
 struct modbus_worker {
-    /* The loop's own. */
     struct modbus_worker *next;
     unsigned users;
     struct modbus_target target;
     struct modbus_ticket *queue;
-    int to_thread, from_thread; /* eventfds, both non-blocking */
-    pthread_t thread;
-
-    pthread_mutex_t lock; /* for everything below */
-    enum worker_state state;
-    bool abandoned;
-    bool stopping;
-    int fd; /* the connection; -1: none */
-    bool fd_baud_known;
-    int fd_baud, fd_stop_bits; /* the line settings it was opened with */
-    char fd_parity;
-    char fd_source[64]; /* the source address it was made with */
-    struct modbus_job job;
-    struct modbus_report published;
-
-    /* The thread's own while RUNNING; here so that its stack stays small. */
-    struct modbus_report report;
-    struct modbus_answer answer;
+    struct modbus_thread *thread;      /* NULL: one was written off, and no other was to be had */
+    struct modbus_link **lent;         /* where the last job's link comes from */
+    usec_t hangs_us;                   /* when the last job's thread counts as hanging */
+    unsigned written_off;              /* so far … */
+    usec_t written_off_us[WRITE_OFFS]; /* … and when, the last ones in turn */
+    struct vitals *vitals;             /* NULL: nobody watches */
+    unsigned row;
 };
 
-/* All workers, so that targets on one endpoint find each other. Loop's thread only. */
+/* All workers, so that targets on one endpoint find each other. */
 static struct modbus_worker *workers;
-
-static void ring(int event_fd)
-{
-    const uint64_t one = 1;
-
-    /* Fails only when the counter is full: then it is readable anyway. */
-    (void)!write(event_fd, &one, sizeof(one));
-}
-
-static void silence(int event_fd)
-{
-    uint64_t count;
-
-    (void)!read(event_fd, &count, sizeof(count));
-}
-
-static void close_connection(struct modbus_worker *worker)
-{
-    if (worker->fd >= 0) {
-        (void)close(worker->fd);
-        worker->fd = -1;
-    }
-}
-
-static void publish(void *context, const struct modbus_report *report)
-{
-    struct modbus_worker *worker = context;
-
-    (void)pthread_mutex_lock(&worker->lock);
-    worker->published = *report;
-    (void)pthread_mutex_unlock(&worker->lock);
-}
-
-/* A kept line serves a target only with the settings it was opened with. */
-static void prepare_line(struct modbus_worker *worker)
-{
-    const struct modbus_target *target = modbus_link_target(worker->job.link);
-
-    if (target->transport != MODBUS_RTU) {
-        return;
-    }
-    if (worker->fd_baud != target->baud || worker->fd_parity != target->parity ||
-        worker->fd_stop_bits != target->stop_bits) {
-        close_connection(worker);
-    }
-    worker->job.reused = worker->fd >= 0;
-    worker->fd_baud = target->baud;
-    worker->fd_parity = target->parity;
-    worker->fd_stop_bits = target->stop_bits;
-}
-
-/* A line that turns out gone (an adapter that was plugged out and in) is opened anew, once. */
-static void run_session(struct modbus_worker *worker, int *fd)
-{
-    const struct modbus_watcher watcher = {
-        .context = worker, .publish = publish, .wake_fd = worker->to_thread};
-    const bool line = modbus_link_target(worker->job.link)->transport == MODBUS_RTU;
-    const struct modbus_plan plan = worker->job.plan;
-    const usec_t deadline_us = usec_add(modbus_now_us(), worker->job.budget_us);
-
-    modbus_session_run(&worker->job, fd, &watcher, &worker->report, &worker->answer);
-    if (line && worker->report.stale) {
-        (void)close(*fd);
-        *fd = -1;
-        worker->job.plan = plan;
-        worker->job.reused = false;
-        worker->job.budget_us = usec_max(deadline_us - modbus_now_us(), 0);
-        modbus_session_run(&worker->job, fd, &watcher, &worker->report, &worker->answer);
-    }
-}
-
-/* Runs the submitted job. Called and left with the lock held. */
-static void run_job(struct modbus_worker *worker)
-{
-    int fd;
-
-    prepare_line(worker);
-    fd = worker->fd;
-    if (!worker->abandoned) {
-        (void)pthread_mutex_unlock(&worker->lock);
-        run_session(worker, &fd);
-        (void)pthread_mutex_lock(&worker->lock);
-    }
-    worker->fd = fd;
-    if (worker->abandoned || !worker->job.keep_open || worker->report.end != MODBUS_ANSWERED) {
-        close_connection(worker);
-    }
-    worker->published = worker->report;
-    worker->state = worker->abandoned ? WORKER_IDLE : WORKER_FINISHED;
-    worker->abandoned = false;
-    ring(worker->from_thread);
-}
-
-static void *thread_main(void *context)
-{
-    struct modbus_worker *worker = context;
-    struct pollfd polled = {.fd = worker->to_thread, .events = POLLIN};
-
-    for (;;) {
-        (void)poll(&polled, 1, -1);
-        (void)pthread_mutex_lock(&worker->lock);
-        silence(worker->to_thread);
-        if (worker->stopping) {
-            break;
-        }
-        if (worker->state == WORKER_RUNNING) {
-            run_job(worker);
-        }
-        (void)pthread_mutex_unlock(&worker->lock);
-    }
-    close_connection(worker);
-    (void)pthread_mutex_unlock(&worker->lock);
-    return NULL;
-}
-
-static enum error start_thread(struct modbus_worker *worker)
-{
-    size_t least = (size_t)PTHREAD_STACK_MIN;
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    int failed;
-
-    if (pthread_attr_init(&attributes) != 0) {
-        return ERROR_EXHAUSTED;
-    }
-    (void)pthread_attr_setstacksize(&attributes,
-                                    least > MODBUS_STACK_BYTES ? least : MODBUS_STACK_BYTES);
-    /* Signals are the loop's; SIGPIPE of a write to a closed socket must become an errno. */
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&worker->thread, &attributes, thread_main, worker);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
-    return failed == 0 ? ERROR_NONE : ERROR_EXHAUSTED;
-}
-
-static void release(struct modbus_worker *worker)
-{
-    if (worker->to_thread >= 0) {
-        (void)close(worker->to_thread);
-    }
-    if (worker->from_thread >= 0) {
-        (void)close(worker->from_thread);
-    }
-    (void)pthread_mutex_destroy(&worker->lock);
-    free(worker);
-}
 
 static struct modbus_worker *worker_new(const struct modbus_target *target)
 {
@@ -204,15 +31,28 @@ static struct modbus_worker *worker_new(const struct modbus_target *target)
         return NULL;
     }
     worker->target = *target;
-    worker->fd = -1;
-    (void)pthread_mutex_init(&worker->lock, NULL);
-    worker->to_thread = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    worker->from_thread = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (worker->to_thread < 0 || worker->from_thread < 0 || start_thread(worker) != ERROR_NONE) {
-        release(worker);
+    worker->thread = modbus_thread_new();
+    if (worker->thread == NULL) {
+        free(worker);
         return NULL;
     }
+    worker->next = workers;
+    workers = worker;
     return worker;
+}
+
+static void worker_free(struct modbus_worker *worker)
+{
+    struct modbus_worker **link = &workers;
+
+    while (*link != worker) {
+        link = &(*link)->next;
+    }
+    *link = worker->next;
+    if (worker->thread != NULL) {
+        modbus_thread_end(worker->thread);
+    }
+    free(worker);
 }
 
 enum error modbus_worker_open(const struct modbus_target *target, struct modbus_worker **out)
@@ -227,56 +67,86 @@ enum error modbus_worker_open(const struct modbus_target *target, struct modbus_
         if (worker == NULL) {
             return ERROR_EXHAUSTED;
         }
-        worker->next = workers;
-        workers = worker;
     }
     worker->users++;
     *out = worker;
     return ERROR_NONE;
 }
 
-/* Tells the thread to drop its job. Called with the lock held. */
-static void abandon(struct modbus_worker *worker)
+void modbus_worker_watch(struct modbus_worker *worker, struct vitals *vitals, unsigned row)
 {
-    worker->abandoned = true;
-    if (worker->fd >= 0 && worker->target.transport != MODBUS_RTU) {
-        (void)shutdown(worker->fd, SHUT_RDWR);
+    if (worker->vitals == NULL) {
+        worker->vitals = vitals;
+        worker->row = row;
+        if (worker->thread != NULL) {
+            modbus_thread_watch(worker->thread, vitals, row);
+        }
     }
-    ring(worker->to_thread);
 }
 
-static void end_thread(struct modbus_worker *worker)
+enum error modbus_worker_start(struct modbus_worker *worker)
 {
-    struct modbus_worker **link = &workers;
-
-    while (*link != worker) {
-        link = &(*link)->next;
+    if (worker->thread == NULL) {
+        worker->thread = modbus_thread_new();
+        if (worker->thread != NULL && worker->vitals != NULL) {
+            modbus_thread_watch(worker->thread, worker->vitals, worker->row);
+        }
     }
-    *link = worker->next;
-    (void)pthread_mutex_lock(&worker->lock);
-    worker->stopping = true;
-    ring(worker->to_thread);
-    (void)pthread_mutex_unlock(&worker->lock);
-    (void)pthread_join(worker->thread, NULL);
-    release(worker);
+    bool started = worker->thread != NULL && modbus_thread_start(worker->thread);
+    return started ? ERROR_NONE : ERROR_EXHAUSTED;
 }
 
-void modbus_worker_close(struct modbus_worker *worker, struct modbus_link *link)
+/* Replaces the thread; `fresh` may be NULL. */
+static void write_off(struct modbus_worker *worker, struct modbus_thread *fresh)
 {
-    struct pollfd polled = {.fd = worker->from_thread, .events = POLLIN};
-
-    (void)pthread_mutex_lock(&worker->lock);
-    while (worker->state == WORKER_RUNNING && worker->job.link == link) {
-        abandon(worker);
-        (void)pthread_mutex_unlock(&worker->lock);
-        (void)poll(&polled, 1, -1);
-        silence(worker->from_thread);
-        (void)pthread_mutex_lock(&worker->lock);
+    modbus_thread_write_off(worker->thread);
+    *worker->lent = NULL;
+    worker->thread = fresh;
+    if (worker->vitals != NULL) {
+        vital_rest(worker->vitals, worker->row); /* the fresh one arms it anew */
+        atomic_fetch_add(&worker->vitals->workers_replaced, 1);
     }
-    (void)pthread_mutex_unlock(&worker->lock);
-    modbus_link_free(link);
+    if (worker->vitals != NULL && fresh != NULL) {
+        modbus_thread_watch(fresh, worker->vitals, worker->row);
+    }
+}
+
+/* Without another thread there is no point in writing one off. */
+static void replace(struct modbus_worker *worker, usec_t now_us)
+{
+    usec_t *oldest_us = &worker->written_off_us[worker->written_off % WRITE_OFFS];
+    struct modbus_thread *fresh;
+
+    if (worker->written_off >= WRITE_OFFS && now_us - *oldest_us < WRITE_OFFS_WINDOW_US) {
+        return;
+    }
+    fresh = modbus_thread_new();
+    if (fresh != NULL && modbus_thread_start(fresh)) {
+        *oldest_us = now_us;
+        worker->written_off++;
+        write_off(worker, fresh);
+    } else if (fresh != NULL) {
+        modbus_thread_end(fresh);
+    }
+}
+
+void modbus_worker_tend(struct modbus_worker *worker, usec_t now_us)
+{
+    if (worker->thread != NULL && now_us >= worker->hangs_us &&
+        modbus_thread_is_abandoned(worker->thread)) {
+        replace(worker, now_us);
+    }
+}
+
+void modbus_worker_close(struct modbus_worker *worker, struct modbus_link **link)
+{
+    if (worker->thread != NULL && *link != NULL && !modbus_thread_let_go(worker->thread, *link)) {
+        write_off(worker, NULL);
+    }
+    modbus_link_free(*link);
+    *link = NULL;
     if (--worker->users == 0) {
-        end_thread(worker);
+        worker_free(worker);
     }
 }
 
@@ -300,14 +170,8 @@ void modbus_worker_leave(struct modbus_ticket *ticket)
     if (worker == NULL) {
         return;
     }
-    if (worker->queue == ticket) {
-        (void)pthread_mutex_lock(&worker->lock);
-        if (worker->state == WORKER_RUNNING && !worker->abandoned) {
-            abandon(worker);
-        } else if (worker->state == WORKER_FINISHED) {
-            worker->state = WORKER_IDLE;
-        }
-        (void)pthread_mutex_unlock(&worker->lock);
+    if (worker->queue == ticket && worker->thread != NULL) {
+        modbus_thread_leave(worker->thread);
     }
     for (place = &worker->queue; *place != ticket; place = &(*place)->next) {
     }
@@ -318,16 +182,10 @@ void modbus_worker_leave(struct modbus_ticket *ticket)
 
 bool modbus_worker_turn(const struct modbus_ticket *ticket)
 {
-    struct modbus_worker *worker = ticket->worker;
-    bool idle;
+    const struct modbus_worker *worker = ticket->worker;
 
-    if (worker->queue != ticket) {
-        return false;
-    }
-    (void)pthread_mutex_lock(&worker->lock);
-    idle = worker->state == WORKER_IDLE;
-    (void)pthread_mutex_unlock(&worker->lock);
-    return idle;
+    return worker->queue == ticket &&
+           (worker->thread == NULL || modbus_thread_is_idle(worker->thread));
 }
 
 bool modbus_worker_is_first(const struct modbus_ticket *ticket)
@@ -337,75 +195,41 @@ bool modbus_worker_is_first(const struct modbus_ticket *ticket)
 
 void modbus_worker_waits(const struct modbus_ticket *ticket, struct waits *waits)
 {
+    const struct modbus_worker *worker = ticket->worker;
+
     /* Those further back wait for nothing: when they come to the front, this is asked again. */
-    if (ticket->worker->queue != ticket) {
+    if (worker->queue != ticket) {
         return;
     }
     if (modbus_worker_turn(ticket)) {
         waits_until(waits, 0);
     } else {
-        waits_add(waits, ticket->worker->from_thread, POLLIN);
+        waits_add(waits, modbus_thread_wait_fd(worker->thread), POLLIN);
     }
 }
 
 bool modbus_worker_reusable(struct modbus_worker *worker, const char *source)
 {
-    bool good = false;
-    char byte;
-
-    (void)pthread_mutex_lock(&worker->lock);
-    if (worker->fd >= 0) {
-        good = strncmp(worker->fd_source, source != NULL ? source : "",
-                       sizeof(worker->fd_source)) == 0 &&
-               recv(worker->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-               (errno == EAGAIN || errno == EWOULDBLOCK);
-        if (!good) {
-            close_connection(worker);
-        }
-    }
-    (void)pthread_mutex_unlock(&worker->lock);
-    return good;
+    return modbus_thread_reusable(worker->thread, source);
 }
 
-void modbus_worker_submit(struct modbus_worker *worker, const struct modbus_job *job, int fd,
-                          const char *source)
+void modbus_worker_submit(struct modbus_worker *worker, const struct modbus_job *job,
+                          struct modbus_link **link, int fd, const char *source, usec_t now_us)
 {
-    silence(worker->from_thread);
-    (void)pthread_mutex_lock(&worker->lock);
-    if (fd >= 0) {
-        close_connection(worker);
-        worker->fd = fd;
-        worker->fd_source[0] = '\0';
-        if (source != NULL) {
-            (void)strncat(worker->fd_source, source, sizeof(worker->fd_source) - 1);
-        }
-    }
-    worker->job = *job;
-    memset(&worker->published, 0, sizeof(worker->published));
-    memset(&worker->report, 0, sizeof(worker->report));
-    worker->published.phase =
-        worker->target.transport == MODBUS_RTU ? PHASE_CONNECT : PHASE_REQUEST;
-    worker->state = WORKER_RUNNING;
-    ring(worker->to_thread);
-    (void)pthread_mutex_unlock(&worker->lock);
+    struct modbus_job whole = *job;
+
+    whole.link = *link;
+    worker->lent = link;
+    worker->hangs_us = usec_add(now_us, modbus_thread_patience_us(job->budget_us));
+    modbus_thread_submit(worker->thread, &whole, fd, source);
 }
 
 void modbus_worker_report(struct modbus_worker *worker, struct modbus_report *out)
 {
-    silence(worker->from_thread);
-    (void)pthread_mutex_lock(&worker->lock);
-    *out = worker->published;
-    out->finished = worker->state == WORKER_FINISHED;
-    (void)pthread_mutex_unlock(&worker->lock);
+    modbus_thread_report(worker->thread, out);
 }
 
 bool modbus_worker_peer(struct modbus_worker *worker, struct address *out)
 {
-    bool known;
-
-    out->length = sizeof(out->socket);
-    (void)pthread_mutex_lock(&worker->lock);
-    known = worker->fd >= 0 && getpeername(worker->fd, &out->socket.any, &out->length) == 0;
-    (void)pthread_mutex_unlock(&worker->lock);
-    return known;
+    return modbus_thread_peer(worker->thread, out);
 }

@@ -19,6 +19,7 @@
 #include "kind.h"
 #include "resolver.h"
 #include "result.h"
+#include "vitals.h"
 #include "waits.h"
 
 /* For probe_kind.reasons: those of everything that connects over TCP, and of a TLS client. */
@@ -69,6 +70,10 @@ struct probe_ops {
                        unsigned target, void **prepared, struct endpoint *endpoint, char *why,
                        size_t why_size);
     void (*close)(void *prepared);
+    /* Optional. The path that runs of this target open, NULL when they open none; *device tells
+     * whether it is a device, which they write to as well. Borrowed from `prepared`. Whatever is
+     * not named here is out of a run's reach (sandbox.h). */
+    const char *(*path)(const void *prepared, bool *device);
 
     enum progress (*start)(struct run *run);
     enum progress (*step)(struct run *run, const struct waits *ready);
@@ -80,6 +85,14 @@ struct probe_ops {
     /* Optional. Called when the deadline cuts the run, before cancel(): closes the open phase and
      * decides which phase is blamed; the runner fails with `timeout` in the phase it returns. */
     enum phase (*current_phase)(struct run *run);
+
+    /* Optional. Called once for each opened target, before its first run: work that goes on beside
+     * the loop shows its signs of life in the row VITAL_WORKER + target from now on. `vitals` is
+     * borrowed until close(). Targets that share such work share the row of the first of them. */
+    void (*watch)(void *prepared, struct vitals *vitals, unsigned target);
+    /* Optional. Called about once a second for each opened target, whether a run goes on or not, in
+     * turns of the loop that happen anyway: for what went wrong in that work. */
+    void (*tend)(void *prepared, usec_t now_us);
 };
 
 #endif

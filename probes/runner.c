@@ -14,6 +14,8 @@
 #define TURN_US (20 * USEC_PER_MSEC)
 /* A deadline found this much too late (SPEC section 5, promise 1) was missed by the agent. */
 #define STALL_US (250 * USEC_PER_MSEC)
+/* Between two looks after what the kinds do beside the loop. */
+#define TEND_US USEC_PER_SEC
 
 enum slot_state {
     SLOT_FREE,
@@ -42,6 +44,8 @@ struct runner {
     const struct config *config;
     const struct clock *clock;
     const struct resolver *resolver;
+    struct vitals *vitals; /* NULL: nobody watches */
+    usec_t tend_us;
     struct prepared_target targets[CAP_TARGETS];
     unsigned slot_count;
     unsigned next; /* slot whose turn is first */
@@ -51,6 +55,15 @@ struct runner {
 static const struct prepared_target *target_of(const struct runner *runner, const struct slot *slot)
 {
     return &runner->targets[slot->run.target];
+}
+
+/* What the loop has in hand from now on; -1: nothing of ours. Around all that may run a probe's
+ * code, or the resolver's. */
+static void hold(const struct runner *runner, int target)
+{
+    if (runner->vitals != NULL) {
+        vital_hold(runner->vitals, VITAL_LOOP, target);
+    }
 }
 
 static void set_state(struct slot *slot, enum slot_state state)
@@ -214,6 +227,7 @@ static void step_slot(struct runner *runner, struct slot *slot, const struct wai
 {
     const struct probe_ops *ops = target_of(runner, slot)->ops;
     slot->run.now_us = now_us;
+    hold(runner, (int)slot->run.target);
     if (slot->state == SLOT_RESOLVING) {
         step_resolving(runner, slot);
     }
@@ -224,6 +238,7 @@ static void step_slot(struct runner *runner, struct slot *slot, const struct wai
     } else if (slot->state == SLOT_STARTED) {
         took_progress(runner, slot, ops->step(&slot->run, ready));
     }
+    hold(runner, -1);
 }
 
 /* True when something came for the slot. Without an answer to the question (the set overflowed, or
@@ -256,14 +271,33 @@ static bool in_flight(const struct slot *slot)
     return slot->state != SLOT_FREE && slot->state != SLOT_FINISHED;
 }
 
+static void tend_targets(struct runner *runner, usec_t now_us)
+{
+    if (now_us < runner->tend_us) {
+        return;
+    }
+    runner->tend_us = now_us + TEND_US;
+    for (unsigned i = 0; i < runner->config->target_count; i++) {
+        const struct prepared_target *target = &runner->targets[i];
+        if (target->ops != NULL && target->ops->tend != NULL) {
+            hold(runner, (int)i);
+            target->ops->tend(target->prepared, now_us);
+            hold(runner, -1);
+        }
+    }
+}
+
 void runner_step(struct runner *runner, const struct waits *ready, usec_t now_us)
 {
+    tend_targets(runner, now_us);
     /* What came is looked up for all before any is stepped: a step may close a descriptor, and the
      * next one opens another of the same number. */
     for (unsigned i = 0; i < runner->slot_count; i++) {
         struct slot *slot = &runner->slots[i];
         if (in_flight(slot) && now_us >= slot->run.deadline_us) {
+            hold(runner, (int)slot->run.target);
             cut_off(runner, slot, now_us);
+            hold(runner, -1);
         } else if (in_flight(slot)) {
             slot->due = slot_is_due(slot, ready, now_us);
         }
@@ -338,7 +372,9 @@ static bool prober_start(void *context, uint16_t target, usec_t now_us, usec_t d
         set_state(slot, SLOT_FINISHED);
         return true;
     }
+    hold(runner, target);
     begin_attempt(runner, slot, now_us);
+    hold(runner, -1);
     return true;
 }
 
@@ -360,8 +396,18 @@ static void prober_cancel_all(void *context)
 {
     struct runner *runner = context;
     for (unsigned i = 0; i < runner->slot_count; i++) {
+        hold(runner, (int)runner->slots[i].run.target);
         cancel_slot(runner, &runner->slots[i]);
     }
+    hold(runner, -1);
+}
+
+const char *runner_path(const struct runner *runner, unsigned target, bool *device)
+{
+    const struct prepared_target *prepared = &runner->targets[target];
+    *device = false;
+    return prepared->ops && prepared->ops->path ? prepared->ops->path(prepared->prepared, device)
+                                                : NULL;
 }
 
 struct prober runner_prober(struct runner *runner)
@@ -420,6 +466,17 @@ struct runner *runner_new(const struct config *config, const struct probe_ops *c
         return NULL;
     }
     return runner;
+}
+
+void runner_watch(struct runner *runner, struct vitals *vitals)
+{
+    runner->vitals = vitals;
+    for (unsigned i = 0; i < runner->config->target_count; i++) {
+        const struct prepared_target *target = &runner->targets[i];
+        if (target->ops != NULL && target->ops->watch != NULL) {
+            target->ops->watch(target->prepared, vitals, i);
+        }
+    }
 }
 
 void runner_free(struct runner *runner)

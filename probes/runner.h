@@ -30,13 +30,22 @@ struct runner *runner_new(const struct config *config, const struct probe_ops *c
                           unsigned ops_count, const struct clock *clock,
                           const struct resolver *resolver, unsigned slots,
                           struct config_errors *errors);
+/* From now on the row VITAL_LOOP holds the target whose probe or name is being worked on, so that a
+ * loop that hangs names it, and work beside the loop has rows of its own (probe.h, watch). Once,
+ * before the first run; without it nothing is told. `vitals` is borrowed until runner_free(). */
+void runner_watch(struct runner *runner, struct vitals *vitals);
 /* Cancels what is in flight. NULL is fine. */
 void runner_free(struct runner *runner);
+
+/* The path that runs of a target open, as its kind tells (probe.h, `path`); NULL when there is
+ * none. Borrowed until runner_free(). */
+const char *runner_path(const struct runner *runner, unsigned target, bool *device);
 
 struct prober runner_prober(struct runner *runner);
 /* Adds what all runs in flight wait for, and the earliest deadline. */
 void runner_waits(struct runner *runner, struct waits *waits);
-/* Steps each run that may go on, once. Results are then ready to collect. */
+/* Steps each run that may go on, once. Results are then ready to collect. About once a second it
+ * also looks after what goes on beside the runs (probe.h, tend), but wakes nobody for that. */
 void runner_step(struct runner *runner, const struct waits *ready, usec_t now_us);
 
 #endif

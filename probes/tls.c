@@ -197,6 +197,12 @@ static void tls_close(void *prepared)
     tls_target_free(prepared);
 }
 
+static const char *tls_path(const void *prepared, bool *device)
+{
+    *device = false;
+    return ((const struct tls_target *)prepared)->path;
+}
+
 const struct probe_ops tls_probe = {
     .kind =
         {
@@ -215,6 +221,7 @@ const struct probe_ops tls_probe = {
     .run_bytes = sizeof(struct tls_run),
     .open = tls_open,
     .close = tls_close,
+    .path = tls_path,
     .start = tls_start,
     .step = tls_step,
     .waits = tls_waits,

@@ -121,7 +121,8 @@ class Restarts(StoreTest):
         wait_until(lambda: len(self.epochs()) == 2 or self.epochs() != first, "an epoch of its own")
         late.parent.mkdir(parents=True)
         away.rename(late)
-        agent.wait_log("another store has appeared", seconds=30)
+        agent.wait_log("another store has appeared|store.pk is out of the sandbox's reach now",
+                       seconds=30)
         wait_until(lambda: self.epochs() == first, "the epoch of the store", 20)
         self.wait_durable(agent)
         self.assertGreaterEqual(self.told(), before)

@@ -88,8 +88,8 @@ class Crash(SupervisorTest):
                     self.assertEqual(len(re.findall(
                         rf"picket: error: the agent was killed by {number.name} after \d+ s: "
                         r"starting it again in 1 s\n", agent.log())), 1, agent.log())
-                    self.assertIn(f"start 2: the agent before was killed by {number.name}",
-                                  agent.log())
+                    self.assertEqual(re.findall(r"warning: the run before ended by (.*)",
+                                                agent.log()), [f"crash, {number.name}"])
                 self.assertEqual(agent.terminate(), 0)
                 agent.log_path.unlink()
 
@@ -152,6 +152,7 @@ class Crash(SupervisorTest):
         self.assertEqual(agent.wait(), 1)
         self.assertIn("the agent was killed by SIGKILL", agent.log())
         self.assertIn("while it was to stop", agent.log())
+        self.assertNotIn("hangs", agent.log())
         self.assertEqual(processes_with(agent.config), [])
 
     def test_the_log_of_the_parent_has_levels_too(self):
@@ -169,7 +170,7 @@ class Crash(SupervisorTest):
         while part := reader.recv(65536):
             text += part
         self.assertRegex(text.decode(), r"(?m)^<3>the agent was killed by SIGKILL")
-        self.assertRegex(text.decode(), r"(?m)^<6>start 2: ")
+        self.assertRegex(text.decode(), r"(?m)^<4>the run before ended by crash, SIGKILL$")
 
     def test_a_configuration_of_standard_input_outlives_a_crash(self):
         for kind in ("pipe", "file"):
@@ -246,17 +247,36 @@ class Parent(SupervisorTest):
             self.assertLess(smaps(agent.pid, "Pss"), 1024)
             self.assertLess(smaps(agent.pid, "Private_Dirty"), 256)
 
-    def test_it_sleeps(self):
+    def test_it_sleeps_between_its_looks(self):
+        """At a hang of 5 s it looks each 250 ms, and at nothing else: four wakes a second and one
+        for each signal, of less than a millisecond each."""
         agent = self.agent(self.config)
 
-        def switches():
+        def spent():
+            text = pathlib.Path(f"/proc/{agent.pid}/status").read_text()
+            wakes = int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", text).group(1))
+            words = pathlib.Path(f"/proc/{agent.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            return wakes, (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+        agent.wait_runs("p", 2)
+        begin, (wakes, cpu) = time.monotonic(), spent()
+        agent.wait_runs("p", 12)
+        elapsed, (wakes_now, cpu_now) = time.monotonic() - begin, spent()
+        self.assertLessEqual(wakes_now - wakes, 4 * elapsed + 2)
+        self.assertLessEqual(cpu_now - cpu, 0.004 * support.PATIENCE * elapsed + 0.02)
+
+    def test_it_looks_as_often_as_the_loop_may_be_silent(self):
+        """A tenth of `hang` is what a hang may be seen late."""
+        agent = self.agent(self.config + "[watchdog]\nhang = 20s\n")
+
+        def wakes():
             text = pathlib.Path(f"/proc/{agent.pid}/status").read_text()
             return int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", text).group(1))
 
         agent.wait_runs("p", 2)
-        before = switches()
-        agent.wait_runs("p", 8)
-        self.assertEqual(switches(), before)
+        begin, before = time.monotonic(), wakes()
+        agent.wait_runs("p", 17)
+        self.assertLessEqual(wakes() - before, (time.monotonic() - begin) + 2)
 
     def test_a_start_that_is_refused_is_the_end(self):
         agent = self.agent(self.config)

@@ -306,7 +306,6 @@ static inline void world_start_agent(struct world *world)
     };
     world->lives++;
     vitals_begin(&world->vitals, USEC_PER_MINUTE);
-    atomic_store(&world->vitals.mandate.groups, (1u << VITALS_GROUPS) - 1);
     memset(&world->agent, 0xa5, sizeof world->agent);
     agent_init(&world->agent, &world->config, &ports, world->body, sizeof world->body,
                world->now_us);
@@ -343,6 +342,7 @@ static inline void world_kill(struct world *world)
 static inline void world_cut(struct world *world)
 {
     memset(&world->tail, 0x5a, sizeof world->tail);
+    memset(&world->vitals, 0, sizeof world->vitals);
     world->boot++;
     fake_device_cut(&world->device);
     world_kill(world);

@@ -521,7 +521,8 @@ static void agent_stopped_in_order_starts_again_clean_and_has_counted_its_last_p
     assert_true(world.agent.store.numbers.clean);
     const uint64_t *counters = store_ledger(&world.agent.store)->totals.counters;
     assert_int_equal(counters[LEDGER_PUSH_FIRST + UPSTREAM_ACCEPTED], world.submitted);
-    assert_non_null(strstr(world.lines[world.line_count - 1], "(stopped in order before)"));
+    assert_non_null(strstr(world.lines[world.line_count - 2], "(stopped in order before)"));
+    assert_string_equal(world.lines[world.line_count - 1], "the run before ended by stop");
     run_for(USEC_PER_MINUTE);
     world_cut(&world);
     run_until_opened();

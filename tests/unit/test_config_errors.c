@@ -360,6 +360,9 @@ static void config_refuses_what_would_poison_the_receiver(void **state)
         {"[agent]\nconcurrency = 65\n",
          "2: 'concurrency': 65 is out of range: 1 to 64 are allowed\n"},
         {"[agent]\nsocket = status.sock\n", "2: 'socket': write an absolute path, or none\n"},
+        {"[agent]\nuser = a:b\n",
+         "2: 'user': a user is at most 32 bytes, without colon, slash or blank\n"},
+        {"[agent]\nsandbox = yes\n", "2: 'sandbox': 'yes' is not one of off, on, strict\n"},
         {"[agent]\nclock_trust = ntp\n",
          "2: 'clock_trust': 'ntp' is not one of plausible, synced\n"},
         {"[agent]\nlog_level = warn\n",
@@ -601,6 +604,127 @@ static void config_counts_errors_without_a_reporter(void **state)
     assert_int_equal(errors.count, 2);
 }
 
+#define DOG   "[agent]\nstore = /x\n" WEB "[watchdog]\n"
+#define OTHER "[web r]\nurl = x\n"
+/* A push, a reference, a watchdog's section; what follows begins at line 11. */
+#define ACT "[agent]\nsite = s\n[push]\nurl = http://x\ninterval = 30s\n" WEB OTHER "[watchdog]\n"
+
+/* What these say of a value depends on other keys; each limit is tried on both sides. */
+static void config_refuses_a_watchdog_that_could_not_work(void **state)
+{
+    static const struct bad_row rows[] = {
+        {WEB "[watchdog]\ndevice = watchdog0\n",
+         "4: 'device': write none, systemd, procd or a path below /dev\n"},
+        {DOG "device = /dev/\n", "6: 'device': write none, systemd, procd or a path below /dev\n"},
+        {DOG "device = /tmp/x\n", "6: 'device': write none, systemd, procd or a path below /dev\n"},
+        {DOG "device = /dev/" NAME_63 "\n",
+         "6: 'device': write none, systemd, procd or a path below /dev\n"},
+        {WEB "[watchdog]\ndevice = /dev/watchdog\n",
+         "4: 'device': a watchdog that resets the board needs 'store' in [agent]: resets are "
+         "counted there, so that a board never goes round in them\n"},
+        {DOG "device = systemd\ntimeout = 60s\n",
+         "7: 'timeout': with 'device = systemd' it is the unit that says so, by WatchdogSec=\n"},
+        {DOG "timeout = 10s\nfeed = 6s\n", "7: 'feed' 6s is more than half of 'timeout' 10s: one "
+                                           "late feeding would be the end\n"},
+        {DOG "device = /dev/watchdog\ntimeout = 8s\n",
+         "7: 'timeout' 8s: the board would be reset before the agent could be restarted; 'feed', "
+         "'hang' and 'abort' take 9334ms\n"},
+        {DOG "device = /dev/watchdog\nhang = 50s\n",
+         "5: 'timeout' 1m: the board would be reset before the agent could be restarted; 'feed', "
+         "'hang' and 'abort' take 63s\n"},
+        {DOG "restart_window = 1m\nrestarts = 5\nhang = 11s\nabort = 250ms\n",
+         "6: 5 'restarts' of an agent that hangs take 1m and never fall into 'restart_window': "
+         "safe mode would not be reached\n"},
+        {DOG "restarts = 32\n", "6: 32 'restarts' of an agent that hangs take 1780s and never "
+                                "fall into 'restart_window': safe mode would not be reached\n"},
+        {DOG "reboot = on\n", "6: 'reboot': there is nobody to reset the board: set 'device' to a "
+                              "watchdog or to systemd\n"},
+        {DOG "device = procd\nreboot = on\n",
+         "7: 'reboot': there is nobody to reset the board: set 'device' to a watchdog or to "
+         "systemd\n"},
+        {WEB "[watchdog]\ndevice = systemd\nreboot = on\n",
+         "5: 'reboot': needs 'store' in [agent]: resets are counted there\n"},
+        {DOG "device = systemd\nreboot = on\nreboot_budget = 0\n",
+         "8: 'reboot_budget': none are allowed, but 'reboot' is on\n"},
+        {DOG "canary = b\n", "6: 'canary': no probe is named 'b'\n"},
+        {WEB OTHER "enabled = off\n[watchdog]\ncanary = r\n",
+         "7: 'canary': no probe that is enabled is named 'r'\n"},
+    };
+    (void)state;
+    check_bad_rows(rows, ARRAY_LEN(rows));
+}
+
+static void config_refuses_a_site_action_that_could_not_work(void **state)
+{
+    static const struct bad_row rows[] = {
+        {DOG "action_reference = a\naction_after = 15m\naction_cooldown = 1h\naction_budget = 4\n"
+             "action_timeout = 1m\naction_dry_run = on\n",
+         "6: 'action_reference': needs 'action' beside it\n"
+         "7: 'action_after': needs 'action' beside it\n"
+         "8: 'action_cooldown': needs 'action' beside it\n"
+         "9: 'action_budget': needs 'action' beside it\n"
+         "10: 'action_timeout': needs 'action' beside it\n"
+         "11: 'action_dry_run': needs 'action' beside it\n"},
+        {ACT "action = reboot\naction_reference = r\n",
+         "11: 'action': write an absolute path, and arguments after blanks\n"},
+        {ACT "action = /bin/x\n",
+         "11: 'action': name at least one 'action_reference': without one, "
+         "a receiver that is dead looks like an uplink that is\n"},
+        {ACT "action = /bin/x\naction_reference = r\naction_reference = b\n",
+         "13: 'action_reference': no probe is named 'b'\n"},
+        {WEB "enabled = off\n" OTHER
+             "[agent]\nsite = s\n[push]\nurl = http://x\n[watchdog]\naction = /bin/x\n"
+             "action_reference = r\naction_reference = a\n",
+         "13: 'action_reference': no probe that is enabled is named 'a'\n"},
+        {WEB "[watchdog]\naction = /bin/x\naction_reference = a\n",
+         "4: 'action': nothing is pushed ('url' in [push]), so nobody would know that nothing gets "
+         "through\n"},
+        {"[agent]\nsite = s\n[push]\nurl = http://x\ninterval = 31s\n" WEB
+         "[watchdog]\naction = /bin/x\naction_reference = a\naction_after = 1m\n",
+         "11: 'action_after': is less than two intervals of the push, which need not have failed "
+         "in "
+         "it\n"},
+    };
+    (void)state;
+    check_bad_rows(rows, ARRAY_LEN(rows));
+}
+
+static void config_says_nothing_of_what_depends_on_a_refused_value(void **state)
+{
+    static const struct bad_row rows[] = {
+        {DOG "device = /dev/watchdog\ntimeout = soon\nfeed = 30m\n",
+         "7: 'timeout': 'soon' is not a duration like 250ms, 30s, 5m, 12h or 30d\n"},
+        {DOG "hang = 0s\ncanary = nobody\n",
+         "6: 'hang': 0s is out of range: 1s to 10m are allowed\n"},
+    };
+    (void)state;
+    check_bad_rows(rows, ARRAY_LEN(rows));
+}
+
+static void config_takes_what_is_just_right(void **state)
+{
+    static const char *const rows[] = {
+        WEB "[watchdog]\ndevice = none\n",
+        WEB "[watchdog]\ndevice = systemd\n",
+        WEB "[watchdog]\ndevice = procd\ntimeout = 1s\n",
+        DOG "device = /dev/w\n",
+        DOG "device = /dev/a23456789012345678901234567890123456789012345678901234567\n",
+        DOG "timeout = 10s\nfeed = 5s\n",
+        DOG "device = /dev/watchdog\ntimeout = 9s\nfeed = 1s\n",
+        DOG "device = /dev/watchdog\ntimeout = 8s\nfeed = 1s\nhang = 4s\n",
+        DOG "restart_window = 1m\nrestarts = 5\nhang = 11s\nabort = 200ms\n",
+        DOG "device = systemd\nreboot = on\nreboot_budget = 1\n",
+        DOG "device = /dev/watchdog\nreboot = on\n",
+        DOG "reboot_budget = 0\n",
+        DOG "canary = a\n",
+        ACT "action = /bin/x y\naction_reference = r\naction_after = 1m\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        load_good(rows[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -622,6 +746,10 @@ int main(void)
         cmocka_unit_test(config_reports_each_full_capacity_once),
         cmocka_unit_test(config_reports_too_many_files_once),
         cmocka_unit_test(config_counts_errors_without_a_reporter),
+        cmocka_unit_test(config_refuses_a_watchdog_that_could_not_work),
+        cmocka_unit_test(config_refuses_a_site_action_that_could_not_work),
+        cmocka_unit_test(config_says_nothing_of_what_depends_on_a_refused_value),
+        cmocka_unit_test(config_takes_what_is_just_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,6 +154,52 @@ static const char *const site_text[] = {
     "# HELP picket_store_written_bytes_total Bytes written to the device of the store\n",
     "# TYPE picket_store_written_bytes_total counter\n",
     "picket_store_written_bytes_total{" SITE EPOCH "} 40960\n",
+    "# HELP picket_restarts_total Runs of the agent by how the one before ended\n",
+    "# TYPE picket_restarts_total counter\n",
+    "picket_restarts_total{" SITE EPOCH ",cause=\"stop\"} 2\n",
+    "picket_restarts_total{" SITE EPOCH ",cause=\"reload\"} 0\n",
+    "picket_restarts_total{" SITE EPOCH ",cause=\"crash\"} 0\n",
+    "picket_restarts_total{" SITE EPOCH ",cause=\"hang\"} 1\n",
+    "picket_restarts_total{" SITE EPOCH ",cause=\"memory\"} 0\n",
+    "picket_restarts_total{" SITE EPOCH ",cause=\"descriptors\"} 0\n",
+    "picket_restarts_total{" SITE EPOCH ",cause=\"supervisor\"} 0\n",
+    "picket_restarts_total{" SITE EPOCH ",cause=\"watchdog\"} 0\n",
+    "picket_restarts_total{" SITE EPOCH ",cause=\"power\"} 0\n",
+    "picket_restarts_total{" SITE EPOCH ",cause=\"unknown\"} 0\n",
+    "# HELP picket_last_restart_info How the run of the agent before ended\n",
+    "# TYPE picket_last_restart_info gauge\n",
+    "picket_last_restart_info{" SITE
+    ",cause=\"hang\",task=\"loop\",signal=\"SIGABRT\",probe=\"portal\"} 1\n",
+    "# HELP picket_recovery_phase How the agent is kept going: 1 for the phase at hand\n",
+    "# TYPE picket_recovery_phase gauge\n",
+    "picket_recovery_phase{" SITE ",phase=\"normal\"} 0\n",
+    "picket_recovery_phase{" SITE ",phase=\"safe\"} 0\n",
+    "picket_recovery_phase{" SITE ",phase=\"rejoining\"} 1\n",
+    "picket_recovery_phase{" SITE ",phase=\"staying\"} 0\n",
+    "picket_recovery_phase{" SITE ",phase=\"resetting\"} 0\n",
+    "# HELP picket_recovery_barred_targets Targets that may not run for now\n",
+    "# TYPE picket_recovery_barred_targets gauge\n",
+    "picket_recovery_barred_targets{" SITE "} 1\n",
+    "# HELP picket_recovery_actions_total What the agent did about its own parts\n",
+    "# TYPE picket_recovery_actions_total counter\n",
+    "picket_recovery_actions_total{" SITE EPOCH ",action=\"probe_slowed\"} 0\n",
+    "picket_recovery_actions_total{" SITE EPOCH ",action=\"push_restarted\"} 3\n",
+    "picket_recovery_actions_total{" SITE EPOCH ",action=\"worker_replaced\"} 0\n",
+    "# HELP picket_watchdog_armed Whether a watchdog is being fed\n",
+    "# TYPE picket_watchdog_armed gauge\n",
+    "picket_watchdog_armed{" SITE "} 1\n",
+    "# HELP picket_watchdog_timeout_seconds Timeout the watchdog has granted\n",
+    "# TYPE picket_watchdog_timeout_seconds gauge\n",
+    "picket_watchdog_timeout_seconds{" SITE "} 60\n",
+    "# HELP picket_watchdog_resets_left Resets of the board that the budget of a day still "
+    "allows\n",
+    "# TYPE picket_watchdog_resets_left gauge\n",
+    "picket_watchdog_resets_left{" SITE "} 2\n",
+    "# HELP picket_site_actions_total Site actions by what became of them\n",
+    "# TYPE picket_site_actions_total counter\n",
+    "picket_site_actions_total{" SITE EPOCH ",result=\"started\"} 4\n",
+    "picket_site_actions_total{" SITE EPOCH ",result=\"failed\"} 0\n",
+    "picket_site_actions_total{" SITE EPOCH ",result=\"dry_run\"} 0\n",
     "# HELP picket_targets Targets of the configuration\n",
     "# TYPE picket_targets gauge\n",
     "picket_targets{" SITE "} 2\n",
@@ -341,10 +387,11 @@ static void metrics_counters_are_there_at_zero_before_the_first_result(void **st
     init_targets();
     memset(numbers.counters, 0, sizeof numbers.counters);
     numbers.store = (struct store_series){.configured = true};
+    numbers.recovery = (struct recovery_series){.acts = true};
     view = whole_view();
     assert_true(reader_read_text(&before, walk_text(&view)));
     unsigned count = keep_counters(&after, full);
-    assert_int_equal(count, 69);
+    assert_int_equal(count, 69 + CAUSE_COUNT - 1 + CARE_COUNT + SITE_ACTION_RESULTS);
     assert_int_equal(keep_counters(&before, zero), count);
     for (unsigned i = 0; i < count; i++) {
         assert_string_equal(zero[i]->key, full[i]->key);

@@ -44,7 +44,20 @@ static struct {
     uint16_t last_port;
     bool refuses_to_open;
     bool phases; /* current_phase() leaves a note */
+    struct vitals vitals;
+    bool watched;                /* the loop shows what it has in hand */
+    unsigned rows[8], row_count; /* of the targets that were told to show theirs */
 } fake;
+
+static uint32_t held_by_loop(void)
+{
+    return atomic_load(&fake.vitals.rows[VITAL_LOOP].subject);
+}
+
+static void expect_in_hand(const struct run *run)
+{
+    assert_true(!fake.watched || held_by_loop() == run->target + 1);
+}
 
 static enum error fake_open(const struct config *config, const struct config_probe *probe,
                             unsigned target, void **prepared, struct endpoint *endpoint, char *why,
@@ -80,6 +93,7 @@ static enum progress fake_go(struct run *run)
 {
     struct fake_run *state = run->state;
     char step = ((const char *)run->prepared)[state->step];
+    expect_in_hand(run);
     size_t used = strlen(fake.order);
     if (used + 1 < sizeof fake.order) {
         fake.order[used] = (char)('a' + run->slot);
@@ -161,7 +175,16 @@ static void fake_waits(struct run *run, struct waits *waits)
 static void fake_cancel(struct run *run)
 {
     fake.cancels++;
+    expect_in_hand(run);
     let_go(run->state);
+}
+
+static void fake_watch(void *prepared, struct vitals *vitals, unsigned target)
+{
+    assert_non_null(prepared);
+    assert_ptr_equal(vitals, &fake.vitals);
+    assert_true(fake.row_count < ARRAY_LEN(fake.rows));
+    fake.rows[fake.row_count++] = target;
 }
 
 static enum phase fake_phase(struct run *run)
@@ -183,6 +206,7 @@ static const struct probe_ops fake_probe = {
     .waits = fake_waits,
     .cancel = fake_cancel,
     .current_phase = fake_phase,
+    .watch = fake_watch,
 };
 
 /* --- The world around it --- */
@@ -594,6 +618,47 @@ static void runner_reports_every_target_that_cannot_be_opened(void **state)
 
 /* Random starts, bytes and clock steps: each start yields one result, never later than its deadline
  * and a turn, and nothing is held at the end. */
+/* A loop that hangs must name the probe it hangs in, and none that is only in flight. */
+static void runner_shows_what_the_loop_has_in_hand(void **state)
+{
+    (void)state;
+    begin("[agent]\nsite = x\n"
+          "[fake a]\naddress = 127.0.0.1-w\naddress = 127.0.0.1-yyf\nattempts = 2\n"
+          "[fake off]\nenabled = off\naddress = 127.0.0.1-s\n"
+          "[fake b]\naddress = 127.0.0.1-s\naddress = never.test-s\n",
+          8);
+    fake_resolver_add(&names, "never.test", "");
+    vitals_begin(&fake.vitals, USEC_PER_SEC);
+    runner_watch(runner, &fake.vitals);
+    fake.watched = true;
+    assert_int_equal(fake.row_count, 4);
+    assert_int_equal(fake.rows[0], 0);
+    assert_int_equal(fake.rows[1], 1);
+    assert_int_equal(fake.rows[2], 3);
+    assert_int_equal(fake.rows[3], 4);
+    for (unsigned target = 0; target < 5; target++) {
+        assert_true(start((uint16_t)target));
+        assert_int_equal(held_by_loop(), 0);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        turn();
+        assert_int_equal(held_by_loop(), 0);
+    }
+    fake.clock.now_us += TIMEOUT_US; /* the one that waits is cut off, and then cancelled */
+    unsigned cancels = fake.cancels;
+    turn();
+    assert_true(fake.cancels > cancels);
+    assert_int_equal(held_by_loop(), 0);
+    assert_true(collect());
+    assert_true(start(0));
+    turn();
+    cancels = fake.cancels;
+    prober.cancel_all(prober.context);
+    assert_true(fake.cancels > cancels);
+    assert_int_equal(held_by_loop(), 0);
+    end();
+}
+
 static void runner_yields_one_result_for_each_start_whatever_happens(void **state)
 {
     (void)state;
@@ -651,6 +716,7 @@ int main(void)
         cmocka_unit_test(runner_loses_no_run_when_the_wait_set_is_full),
         cmocka_unit_test(runner_cancels_at_any_moment_and_drops_the_results),
         cmocka_unit_test(runner_reports_every_target_that_cannot_be_opened),
+        cmocka_unit_test(runner_shows_what_the_loop_has_in_hand),
         cmocka_unit_test(runner_yields_one_result_for_each_start_whatever_happens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 static char memory[4 << 20];
 static struct config config;
 static struct agent agent;
+static struct vitals vitals;
 static bool clock_is_trusted;
 
 static const usec_t now_us = 12000 * USEC_PER_SEC;
@@ -40,6 +41,10 @@ static void set_up_agent(void)
     clock_is_trusted = true;
     agent.config = &config;
     agent.ports.clock = (struct clock){.wall = fake_wall};
+    memset(&vitals, 0, sizeof vitals);
+    agent.ports.vitals = &vitals;
+    agent.care.groups = config.probe_count;
+    agent.care.before = (struct run_end){.task = VITAL_NONE};
     agent.started_us = now_us - 11520 * USEC_PER_SEC;
     agent.push.state = PUSH_OFF;
     agent.push.last_duration_us = -1;
@@ -82,6 +87,27 @@ static void set_up_store(void)
                                             .uncommitted_since_us = now_us - 1500000};
 }
 
+/* It hung once, in the boiler, and was stopped four times. */
+static void set_up_recovery(void)
+{
+    struct ledger *ledger = &agent.store.ledger;
+    agent.care.before = (struct run_end){.cause = CAUSE_HANG,
+                                         .signal = 9,
+                                         .task = VITAL_RUNS,
+                                         .target = 77,
+                                         .ran_us = 90 * USEC_PER_SEC};
+    ledger->totals.counters[LEDGER_RESTART_FIRST + CAUSE_HANG] = 1;
+    ledger->totals.counters[LEDGER_RESTART_FIRST + CAUSE_STOP] = 4;
+    ledger->totals.sli_count = config.target_count;
+    ledger->entries[1] = (struct ledger_entry){.id = 77, .probe = 1};
+    (void)snprintf(ledger->text, sizeof ledger->text, "-boiler");
+    struct run_end noted = agent.care.before;
+    noted.unix_ms = 1795748400500;
+    ledger_add_end(ledger, &noted);
+    atomic_store(&vitals.mandate.armed, 1);
+    atomic_store(&vitals.mandate.granted_ms, 60000);
+}
+
 /* The portal is well and once was not, the boiler is failing, a third waits, a fourth is off. */
 static void set_up_site(void)
 {
@@ -109,6 +135,7 @@ static void set_up_site(void)
     agent.states[1].changed_us = now_us - 59 * USEC_PER_SEC;
     agent.seen[0] = agent.seen[1] = true;
     set_up_store();
+    set_up_recovery();
     agent.push.state = PUSH_IDLE;
     agent.push.due_us = now_us + 48 * USEC_PER_SEC;
     agent.store.ledger.totals.counters[LEDGER_PUSH_FIRST + UPSTREAM_ACCEPTED] = 5;
@@ -127,6 +154,8 @@ static void status_page_of_a_site_is_exactly_this(void **state)
                    "push     accepted 12s ago (HTTP 200, 35.0 ms), next in 48s\n"
                    "store    durable, 1.0 MiB, 62%% used, 1240 results and 2 not yet written, last "
                    "commit 12s ago (3.1 ms), epoch 0badcafe\n"
+                   "recovery the run before ended by hang of task runs, SIGKILL (probe boiler), 5 "
+                   "restarts, watchdog fed (1m00s)\n"
                    "targets  4: 1 ok, 1 FAIL, 1 waiting, 1 off\n"
                    "\n"
                    "PROBE   KIND  INSTANCE                  STATE    SINCE  LAST(ms)  SUCCESS%%  "
@@ -259,7 +288,9 @@ static void status_tells_how_the_store_is(void **state)
         print_message("%s\n", rows[i].name);
         const char *text = strstr(render(STATUS_TEXT), "store ");
         assert_memory_equal(text, rows[i].text, strlen(rows[i].text));
-        assert_memory_equal(text + strlen(rows[i].text), "targets", 7);
+        bool opened = rows[i].state != STORE_OPENING;
+        const char *next = opened ? "recovery no run" : "targets";
+        assert_memory_equal(text + strlen(rows[i].text), next, strlen(next));
         assert_int_equal(status_failing(&agent), rows[i].failing);
         const char *json = render(STATUS_JSON);
         assert_int_equal(strstr(json, "\"stopping\":false") != NULL, true);
@@ -415,6 +446,17 @@ static void status_json_of_a_site_is_exactly_this(void **state)
         "\"uncommitted_seconds\":1.5,\"last_commit_seconds_ago\":12,",
         "\"last_commit_duration_seconds\":0.0031,\"written_bytes\":40960,",
         "\"dropped_results\":{\"wrap\":7,\"memory\":8,\"damaged\":9}},\n",
+        "\"recovery\":{\"phase\":\"normal\",\"barred_targets\":0,\"last_known_good\":false,",
+        "\"before\":{\"cause\":\"hang\",\"signal\":\"SIGKILL\",\"task\":\"runs\",",
+        "\"probe\":\"boiler\",\"exit_code\":0,\"ran_seconds\":90,\"time\":null},",
+        "\"last_ends\":[{\"cause\":\"hang\",\"signal\":\"SIGKILL\",\"task\":\"runs\",",
+        "\"probe\":\"boiler\",\"exit_code\":0,\"ran_seconds\":90,",
+        "\"time\":\"2026-11-27T03:00:00.500Z\"}],",
+        "\"restarts\":{\"stop\":4,\"reload\":0,\"crash\":0,\"hang\":1,\"memory\":0,",
+        "\"descriptors\":0,\"supervisor\":0,\"watchdog\":0,\"power\":0,\"unknown\":0},",
+        "\"actions\":{\"probe_slowed\":0,\"push_restarted\":0,\"worker_replaced\":0},",
+        "\"site_actions\":{\"started\":0,\"failed\":0,\"dry_run\":0},",
+        "\"watchdog\":{\"armed\":true,\"timeout_seconds\":60,\"resets_left\":null}},\n",
         "\"targets\":[\n",
         "{\"probe\":\"portal\",\"kind\":\"web\",\"instance\":\"https://portal.example.net/login\",",
         "\"enabled\":true,\"held_back\":false,\"outcome\":\"success\",\"reason\":null,\"phase\":"

@@ -1,0 +1,136 @@
+#include "feeder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "logger.h"
+
+void feeder_init(struct feeder *feeder)
+{
+    *feeder = (struct feeder){.owner = WATCHDOG_OWNER_NONE};
+    notify_open(&feeder->notify);
+}
+
+bool feeder_found_running(const struct recovery_settings *settings)
+{
+    return settings->owner == WATCHDOG_OWNER_DEVICE && watchdog_device_running(settings->device);
+}
+
+/* The port of the owner the configuration names now. */
+static void choose_port(struct feeder *feeder, const struct recovery_settings *settings)
+{
+    feeder->owner = settings->owner;
+    memcpy(feeder->path, settings->device, sizeof feeder->path);
+    feeder->path[sizeof feeder->path - 1] = '\0';
+    switch (settings->owner) {
+    case WATCHDOG_OWNER_DEVICE:
+        feeder->port = watchdog_device(&feeder->device, feeder->path);
+        break;
+    case WATCHDOG_OWNER_SYSTEMD:
+        feeder->port = watchdog_systemd(&feeder->notify);
+        break;
+    case WATCHDOG_OWNER_PROCD:
+        feeder->port = watchdog_procd(&feeder->procd, NULL);
+        break;
+    case WATCHDOG_OWNER_NONE:
+        break;
+    }
+}
+
+/* One that the configuration names no longer is ended first. */
+static void let_go(struct feeder *feeder, const struct recovery_settings *settings)
+{
+    bool same = feeder->owner == settings->owner &&
+                (settings->owner != WATCHDOG_OWNER_DEVICE ||
+                 strncmp(feeder->path, settings->device, sizeof feeder->path) == 0);
+    if (feeder->owner != WATCHDOG_OWNER_NONE && !same) {
+        (void)feeder->port.stop(feeder->port.context);
+        feeder->owner = WATCHDOG_OWNER_NONE;
+    }
+    if (feeder->owner == WATCHDOG_OWNER_NONE) {
+        choose_port(feeder, settings);
+    }
+}
+
+static void arm(struct feeder *feeder, struct recovery *recovery, usec_t now_us)
+{
+    struct watchdog_grant grant = {0};
+    let_go(feeder, &recovery->settings);
+    enum error error =
+        feeder->port.start(feeder->port.context, recovery->settings.timeout_us, &grant);
+    recovery_armed(recovery, error, &grant, now_us);
+}
+
+void feeder_obey(struct feeder *feeder, struct recovery *recovery,
+                 const struct recovery_orders *orders, usec_t now_us)
+{
+    const struct watchdog *port = &feeder->port;
+    if (orders->arm) {
+        arm(feeder, recovery, now_us);
+    }
+    if (orders->feed) {
+        port->feed(port->context);
+    }
+    if (orders->trigger) {
+        port->trigger(port->context);
+    }
+    if (orders->disarm) {
+        (void)port->stop(port->context);
+    }
+}
+
+static const char *describe(const struct recovery *recovery)
+{
+    if (recovery->life == LIFE_NONE) {
+        return "the agent ended and is started again";
+    }
+    if (recovery->phase != RECOVERY_NORMAL) {
+        return recovery_phase_name(recovery->phase);
+    }
+    return recovery->ran ? "running" : "starting";
+}
+
+void feeder_tell(struct feeder *feeder, const struct recovery *recovery)
+{
+    unsigned state = 1u + (unsigned)recovery->phase;
+    state = 4 * state + (recovery->life == LIFE_NONE ? 2u : 0u) + (recovery->ran ? 1u : 0u);
+    if (!feeder->told_ready && recovery->ran) {
+        feeder->told_ready = true;
+        (void)notify_send(&feeder->notify, "READY=1");
+    }
+    if (state != feeder->told) {
+        feeder->told = state;
+        (void)notify_send(
+            &feeder->notify, "STATUS=%s%s",
+            recovery->phase != RECOVERY_NORMAL && recovery->life != LIFE_NONE ? "safe mode: " : "",
+            describe(recovery));
+    }
+}
+
+void feeder_stopping(struct feeder *feeder)
+{
+    (void)notify_send(&feeder->notify, "STOPPING=1");
+}
+
+void feeder_abandon(struct feeder *feeder)
+{
+    if (feeder->owner == WATCHDOG_OWNER_DEVICE) {
+        watchdog_device_abandon(&feeder->device);
+    }
+}
+
+void feeder_close(struct feeder *feeder, const struct recovery *recovery,
+                  const struct logger *logger)
+{
+    if (recovery->armed && !feeder->port.stop(feeder->port.context)) {
+        logger_printf(logger, LOG_LEVEL_WARNING,
+                      "watchdog: it cannot be stopped, and resets the board unless somebody else "
+                      "feeds it");
+    }
+    notify_close(&feeder->notify);
+}
+
+bool feeder_reaped(struct feeder *feeder, pid_t pid, int status)
+{
+    return feeder->owner == WATCHDOG_OWNER_PROCD && procd_reaped(&feeder->procd, pid, status);
+}
