@@ -27,7 +27,7 @@ void sim_check_start(struct sim *sim, unsigned target, usec_t now_us, usec_t dea
     const struct config_probe *probe = sim_site_probe(sim, target);
     bool safe = sim->check.phase != RECOVERY_NORMAL;
     bool canary = safe && config->targets[target].probe == sim->site.canary;
-    bool admitted = (atomic_load(&mandate->groups) >> sim_site_group(sim, target) & 1u) != 0;
+    bool admitted = (atomic_load(&mandate->barred) >> sim_site_group(sim, target) & 1u) == 0;
     if (sim->check.phase == RECOVERY_SAFE) {
         admitted = false;
     }

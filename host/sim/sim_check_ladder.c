@@ -179,7 +179,7 @@ static void let_in(struct sim *sim, uint32_t more)
 static void check_groups(struct sim *sim)
 {
     struct sim_check *check = &sim->check;
-    uint32_t mask = atomic_load(&sim->lives.vitals.mandate.groups);
+    uint32_t mask = (~atomic_load(&sim->lives.vitals.mandate.barred) & ((1u << VITALS_GROUPS) - 1));
     uint32_t more = mask & ~check->mask;
     if (check->phase == RECOVERY_SAFE && mask != 0) {
         sim_fail(sim, "safe_mode_holds_probes_back", "groups %x in safe mode", mask);
@@ -294,7 +294,8 @@ void sim_check_end(struct sim *sim, const struct run_end *why)
     check->crashes += why->cause == CAUSE_CRASH ? 1 : 0;
     if (why->cause == CAUSE_RELOAD && check->aborted_us == 0) {
         begin_anew(sim);
-        check->mask = atomic_load(&sim->lives.vitals.mandate.groups);
+        check->mask =
+            (~atomic_load(&sim->lives.vitals.mandate.barred) & ((1u << VITALS_GROUPS) - 1));
     } else {
         check->start_after_us = sim->now_us + next_delay(check, ran_us);
         if (!asked && !sim->lives.configured) { /* nobody has said yet how many are too many */

@@ -43,7 +43,8 @@ const char *sim_check_unwell(const struct sim *sim)
         return "no life runs";
     }
     if (lives->recovery.phase != RECOVERY_NORMAL || sim->check.suspended != 0 ||
-        atomic_load(&lives->vitals.mandate.groups) != (1u << VITALS_GROUPS) - 1) {
+        (~atomic_load(&lives->vitals.mandate.barred) & ((1u << VITALS_GROUPS) - 1)) !=
+            (1u << VITALS_GROUPS) - 1) {
         return "the ladder is not in its normal phase with all groups";
     }
     if (sim->site.has_store && lives->agent.store.state != STORE_DURABLE) {
