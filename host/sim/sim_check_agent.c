@@ -67,7 +67,6 @@ void sim_check_thaw(struct sim *sim)
 {
     sim->check.stalled_us = usec_max(sim->check.stalled_us, sim->now_us + 10000);
     sim->check.thawed_us = sim->now_us;
-    sim_lives_explain(sim, CAUSE_HANG);
 }
 
 /* What was measured once is never told twice, whatever epochs there were. */
