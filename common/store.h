@@ -131,6 +131,7 @@ struct store {
     uint32_t read_index; /* of the block that is being read */
     bool read_again;     /* for the second time */
     bool gap;            /* the log does not reach from the checkpoint to its end */
+    bool unread;         /* a block could not be read twice: nobody knows what it holds */
     bool is_making;      /* a new file is being made: `making` is its layout */
     bool is_made;        /* and was, by this opening */
     bool set_aside;      /* what the new file replaces is kept */

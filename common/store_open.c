@@ -160,7 +160,8 @@ static void scan_next(struct store *store, usec_t now_us)
     store_submit(store, JOB_SCAN, BLOCK_READ, store->at, store->count, store->io.blocks, now_us);
 }
 
-/* Where several blocks cannot be read together, each is tried alone; one that cannot is left. */
+/* Where several blocks cannot be read together, each is tried alone, and again; one that cannot be
+ * read is left. It may be the newest, so its loss is not that of a block that was never whole. */
 static void scan_reply(struct store *store, const struct block_reply *reply, usec_t now_us)
 {
     if (reply->error != BLOCK_OK && store->count > 1) {
@@ -168,7 +169,14 @@ static void scan_reply(struct store *store, const struct block_reply *reply, use
         scan_next(store, now_us);
         return;
     }
+    if (reply->error != BLOCK_OK && !store->read_again) {
+        store->read_again = true;
+        scan_next(store, now_us);
+        return;
+    }
+    store->read_again = false;
     if (reply->error != BLOCK_OK) {
+        store->unread = true;
         memset(store->io.block, 0xff, BLOCK_BYTES);
     }
     for (uint32_t i = 0; i < store->count; i++) {
@@ -199,6 +207,8 @@ static void begin_scan(struct store *store, const struct block_super *super, use
     }
     store->at = 1;
     store->single_until = 0;
+    store->read_again = false;
+    store->unread = false;
     scan_next(store, now_us);
 }
 

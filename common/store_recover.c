@@ -142,6 +142,7 @@ static void replayed(struct store *store, usec_t now_us)
         store->decoded.clean && store->decoded.covers == store->ledger.totals.ordinal;
     store->numbers.known = store->epoch_on_device;
     store->numbers.boot_before = store->decoded.boot;
+    store->gap = store->gap || store->unread;
     store_take_numbers(store, &store->decoded);
     if (store->open_seq == 0) {
         uint64_t seq = store_greater(newest->seq + 1, store->decoded.next_seq);
