@@ -180,12 +180,16 @@ static bool was_reset(const struct agent *agent, const struct run_end *end)
            (end->cause == CAUSE_UNKNOWN && agent->ports.start.board == BOARD_MUTE);
 }
 
-/* Once for each supervisor, by the first life that gets as far as this. */
+/* Once for each supervisor, by the first life that gets as far as this with a store that could be
+ * asked: else the reset of a board whose disk comes late would go uncounted. */
 static void take_up_unseen(struct agent *agent, usec_t now_us)
 {
     struct vitals *vitals = agent->ports.vitals;
+    const struct store *store = &agent->store;
     struct run_end end = judge_end(agent);
-    if (vitals_get(&vitals->judged) != 0) {
+    bool asked = store->numbers.known || store->state == STORE_DURABLE ||
+                 agent->ports.store.block_count == 0;
+    if (vitals_get(&vitals->judged) != 0 || !asked) {
         return;
     }
     vitals_set(&vitals->judged, 1);

@@ -160,7 +160,8 @@ static void scan_next(struct store *store, usec_t now_us)
     store_submit(store, JOB_SCAN, BLOCK_READ, store->at, store->count, store->io.blocks, now_us);
 }
 
-/* Where several blocks cannot be read together, each is tried alone; one that cannot is left. */
+/* Where several blocks cannot be read together, each is tried alone, and again; one that cannot be
+ * read is left. */
 static void scan_reply(struct store *store, const struct block_reply *reply, usec_t now_us)
 {
     if (reply->error != BLOCK_OK && store->count > 1) {
@@ -168,6 +169,12 @@ static void scan_reply(struct store *store, const struct block_reply *reply, use
         scan_next(store, now_us);
         return;
     }
+    if (reply->error != BLOCK_OK && !store->read_again) {
+        store->read_again = true;
+        scan_next(store, now_us);
+        return;
+    }
+    store->read_again = false;
     if (reply->error != BLOCK_OK) {
         memset(store->io.block, 0xff, BLOCK_BYTES);
     }
@@ -199,6 +206,7 @@ static void begin_scan(struct store *store, const struct block_super *super, use
     }
     store->at = 1;
     store->single_until = 0;
+    store->read_again = false;
     scan_next(store, now_us);
 }
 

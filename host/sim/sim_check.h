@@ -40,6 +40,7 @@ struct sim_check {
     struct sim_row rows[VITAL_COUNT];
     usec_t turn_us, gap_us; /* of the last turn, and from the one before to it */
     usec_t stalled_us;      /* until then the loop was blocked, or all of us stood still */
+    usec_t thawed_us;       /* all of us stood still until then */
     unsigned stale;         /* row, VITAL_COUNT: none */
     unsigned leak_turns;
     enum recovery_life life_before; /* the turn */

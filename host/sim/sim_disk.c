@@ -155,7 +155,7 @@ static enum block_error error_of(struct sim_disk *disk)
     bool writes = op == BLOCK_WRITE || op == BLOCK_CREATE || op == BLOCK_PUBLISH;
     switch (disk->mode) {
     case SIM_DISK_ERRORS:
-        return prng_below(&disk->prng, 3) == 0 ? BLOCK_IO : BLOCK_OK;
+        return prng_below(&disk->prng, op == BLOCK_READ ? 20 : 3) == 0 ? BLOCK_IO : BLOCK_OK;
     case SIM_DISK_FULL:
         return writes ? BLOCK_NO_SPACE : BLOCK_OK;
     case SIM_DISK_READ_ONLY:
@@ -206,6 +206,7 @@ static bool collect(void *context, struct block_reply *reply)
         reply->error = serve(sim, reply);
     } else {
         fail(disk);
+        disk->reads_failed = disk->reads_failed || disk->request.op == BLOCK_READ;
     }
     if (reply->error != BLOCK_OK) {
         memcpy(reply->note, "simulated", sizeof "simulated");
@@ -249,6 +250,7 @@ void sim_disk_abandon(struct sim_disk *disk)
     }
     disk->busy = false;
     disk->is_open = false;
+    disk->reads_failed = false;
     disk->created.block_count = 0;
 }
 

@@ -38,6 +38,7 @@ struct sim_disk {
     /* Something failed, or hung, that may have reached the medium all the same (common/DESIGN.md:
      * what comes back then was told under another epoch, too). Cleared by who has judged it. */
     bool unacknowledged;
+    bool reads_failed; /* since the process began: what it found may be less than there is */
 };
 
 struct sim;

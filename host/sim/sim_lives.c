@@ -161,7 +161,9 @@ static void step_agent(struct sim *sim)
     lives->lag_us = one_in(sim, 50) ? draw(sim, 60 * USEC_PER_MSEC) : 0;
     if (!turn_agent(sim)) {
         sim_lives_explain(sim, CAUSE_CRASH);
+        lives->crashing = true;
         process_ends(sim, CAUSE_CRASH, 11);
+        lives->crashing = false;
         return;
     }
     if (!lives->running && lives->agent.state >= AGENT_RUNNING &&

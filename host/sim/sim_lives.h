@@ -59,6 +59,7 @@ struct sim_lives {
     int64_t leaked_bytes_s, leaked_files_s;
     bool running; /* the agent knows its totals */
     usec_t running_us;
+    bool crashing;     /* inside a turn */
     unsigned crash_in; /* calls of ports until it crashes; 0: not */
     jmp_buf crashed;
     struct prng prng;

@@ -137,7 +137,7 @@ static size_t write_text(struct sim_site *site)
     struct writer writer = {.text = site->text};
     struct shape shape = {
         .probes = 3 + below(&prng, below(&prng, 3) == 0 ? 10 : 5),
-        .push_s = PICK(&prng, 30, 60, 120, 300, 300, 600, 900),
+        .push_s = PICK(&prng, 30, 60, 300, 600, 600, 900, 1800),
         .store = below(&prng, 8) != 0,
     };
     unsigned owner = below(&prng, 10);
