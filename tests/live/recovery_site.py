@@ -94,6 +94,9 @@ class WatchedSite(Site):
     def config(self):
         return super().config() + f"[watchdog]\n{getattr(self, 'watchdog', '')}\n"
 
+    def series(self):
+        return self.receiver.series()
+
     def requests(self, since):
         return sorted(one.came for url in self.urls.values()
                       for one in self.test.targets.served(url) if one.came > since)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import unittest
 
 import support
@@ -48,6 +49,8 @@ def side_by_side(*steps):
         thread.start()
     for thread in threads:
         thread.join()
+    for error in errors[1:]:
+        print("".join(traceback.format_exception(error)), flush=True)
     if errors:
         raise errors[0]
 
@@ -90,7 +93,7 @@ class Measured(StoreTest):
         status = one.agent.status()["recovery"]
         end = status["before"]
         self.assertEqual((end["cause"], end["task"], end["signal"], end["probe"]),
-                         (cause, task or "", number or "", probe or ""), one.name)
+                         (cause, task, number, probe), one.name)
         self.assertEqual(status["last_ends"][-1]["cause"], cause)
         self.assertGreater(end["ran_seconds"], 0.5)
         self.assertEqual(status["phase"], "normal")
@@ -162,7 +165,7 @@ class Measured(StoreTest):
         TABLE.add("SIGKILL of the supervisor, started again at once", "supervisor", None, None,
                   probing - begun, START)
         end = one.agent.status()["recovery"]["before"]
-        self.assertEqual((end["cause"], end["task"], end["signal"]), ("supervisor", "", ""))
+        self.assertEqual((end["cause"], end["task"], end["signal"]), ("supervisor", None, None))
         self.assertEqual({k: v for k, v in one.restarts().items() if v}, {"supervisor": 1})
         self.assertIn("the run before ended by supervisor", one.agent.log())
         one.wait_runs(2)
@@ -196,12 +199,13 @@ class Measured(StoreTest):
 class NoFault(StoreTest):
     """Nothing that is only slow is killed."""
 
-    def check_unharmed(self, one, worker):
+    def check_unharmed(self, one, worker, gave_up=()):
+        """`gave_up`: reasons of runs whose time was over before they asked their target."""
         self.assertEqual(one.agent.worker, worker)
         for word in ("hangs", "takes up too much", "killed"):
             self.assertNotIn(word, one.agent.log())
         one.stop()
-        one.settle()
+        one.settle(gave_up)
         one.check_history()
 
     def starve(self, one, pids, times, still, between):
@@ -244,7 +248,7 @@ class NoFault(StoreTest):
             fault(worker, SLOW, 400)
             time.sleep(8)
             fault(worker, 0)
-            self.check_unharmed(one, worker)
+            self.check_unharmed(one, worker, gave_up=("resolve",))
 
         def busy():
             """Against more than the machine has, at the lowest priority."""
@@ -374,7 +378,7 @@ class SafeMode(LiveTest):
         last = self.crash_loop(agent)
         agent.moment("safe mode: the canary alone", last)
         status = self.wait_phase(agent, "safe")
-        self.assertEqual((status["barred_targets"], status["good_configuration"]), (7, True))
+        self.assertEqual((status["barred_targets"], status["last_known_good"]), (7, True))
         self.assertEqual(agent.exit_code(), "1")
         self.assertEqual(status["restarts"]["crash"], 3)
         first_in = agent.moment("group 1 of the probes is let back in", last, 30)
@@ -423,11 +427,11 @@ class SafeMode(LiveTest):
         agent.signal(signal.SIGHUP)
         agent.moment("with the last known good configuration", seconds=40)
         status = self.wait_phase(agent, "safe")
-        self.assertTrue(status["good_configuration"])
+        self.assertTrue(status["last_known_good"])
         self.assertEqual([t["probe"] for t in agent.status()["targets"]], ["canary", "b"])
         asked = target.count("/kill")
         status = self.wait_phase(agent, "normal")
-        self.assertTrue(status["good_configuration"])
+        self.assertTrue(status["last_known_good"])
         self.assertEqual(agent.exit_code(), "1")
         self.wait_asked(target, "b")
         self.assertEqual(target.count("/kill"), asked)
@@ -435,7 +439,7 @@ class SafeMode(LiveTest):
         agent.signal(signal.SIGHUP)
         self.wait_asked(target, "c")
         status = agent.wait_status(lambda s: s["recovery"], "it is there")["recovery"]
-        self.assertFalse(status["good_configuration"])
+        self.assertFalse(status["last_known_good"])
         self.assertEqual(status["phase"], "normal")
         self.assertEqual(agent.terminate(), 0)
 
@@ -450,7 +454,7 @@ class SafeMode(LiveTest):
         gone = time.monotonic()
         wait_until(lambda: "/b" in target.asked(gone), "it is back", 5)
         status = agent.wait_status(lambda s: s["recovery"], "it is there")["recovery"]
-        self.assertTrue(status["good_configuration"])
+        self.assertTrue(status["last_known_good"])
         self.assertEqual(status["phase"], "normal")
         self.assertEqual(agent.exit_code(), "1")
         agent.signal(signal.SIGHUP)  # still bad: refused, and it runs on
@@ -460,7 +464,7 @@ class SafeMode(LiveTest):
         agent.signal(signal.SIGHUP)
         self.wait_asked(target, "c")
         status = agent.wait_status(lambda s: s["recovery"], "it is there")["recovery"]
-        self.assertFalse(status["good_configuration"])
+        self.assertFalse(status["last_known_good"])
         self.assertEqual(agent.terminate(), 0)
 
     def a_file_that_was_changed_in_silence_and_kills_is_left_too(self):
@@ -471,7 +475,7 @@ class SafeMode(LiveTest):
         os.kill(agent.worker, signal.SIGKILL)
         agent.moment("safe mode: the canary alone", seconds=40)
         status = self.wait_phase(agent, "safe")
-        self.assertTrue(status["good_configuration"])
+        self.assertTrue(status["last_known_good"])
         self.assertEqual([t["probe"] for t in agent.status()["targets"]], ["canary", "b"])
         self.assertEqual(agent.terminate(), 0)
 
@@ -499,8 +503,8 @@ class Watchdogs(StoreTest):
         self.assertEqual(len(ready), 1)
         self.assertLessEqual(ready[0], notify.moments("WATCHDOG=1")[0])
         self.check_pace(notify.moments("WATCHDOG=1"), 1.0)
-        status = one.agent.status()["recovery"]
-        self.assertEqual((status["watchdog_armed"], status["watchdog_timeout_seconds"]), (True, 3))
+        status = one.agent.status()["recovery"]["watchdog"]
+        self.assertEqual((status["armed"], status["timeout_seconds"]), (True, 3))
         begun = time.monotonic()
         one.agent.stand_still()
         detected = one.agent.moment("the agent hangs", begun)
@@ -544,15 +548,15 @@ class Watchdogs(StoreTest):
         """The store cannot be written: a reset would not be counted, so there is none."""
         sink = self.closing(Sink(pathlib.Path(f"/dev/shm/picket-test-{os.getpid()}-2")))
         one = WatchedSite(self, "record", f"device = {sink.path}\nfeed = 1s")
-        home = one.folder / "not-yet"
+        home = self.file("no-folder", "")
         one.store = home / "store.pk"
         one.agent.write(one.config())
         one.begin()
         one.wait_runs(8)
         self.assertEqual(sink.bytes, [])
-        self.assertFalse(one.agent.status()["recovery"]["watchdog_armed"])
+        self.assertFalse(one.agent.status()["recovery"]["watchdog"]["armed"])
         one.agent.terminate()
-        home.mkdir()
+        home.unlink()
         one.agent.start()
         one.agent.moment("watchdog: fed from now on")
         wait_until(lambda: sink.bytes, "it is fed")
@@ -626,7 +630,7 @@ class SiteAction(LiveTest):
         gone.agent.moment("site action: ended with exit code 127")
         begun = hangs.agent.moment("site action: /")
         killed = hangs.agent.moment("site action: killed by signal 9", begun)
-        self.assertTrue(2 <= killed - begun <= 2.5 * MARGIN, killed - begun)
+        self.assertTrue(1.9 <= killed - begun <= 2.5 * MARGIN, killed - begun)
         pids = [int(hangs.called()[0].split()[0]),
                 int((self.folder / "child").read_text().split()[0])]
         wait_until(lambda: not any(map(alive, pids)), "all of it is gone", 2)
