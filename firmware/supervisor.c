@@ -92,6 +92,7 @@ void supervised_tell(struct supervised *supervised, const struct config *config)
     brief->action_timeout_us = config_number(config, section, WATCHDOG_ACTION_TIMEOUT);
     brief->action_cooldown_us = config_number(config, section, WATCHDOG_ACTION_COOLDOWN);
     (void)snprintf(brief->action, sizeof brief->action, "%s", action ? action : "");
+    brief->good = config_same(config, &brief->configs[1 - brief->newest]);
     if (!supervised->use_good) {
         config_copy(&brief->configs[brief->newest], config);
     }
@@ -269,6 +270,7 @@ static void hear(struct supervisor *supervisor)
     supervisor->heard = supervised->starts;
     mind_system_limit(&settings);
     recovery_configure(&supervisor->recovery, &settings);
+    recovery_is_good(&supervisor->recovery, supervised->brief->good);
     if (feeder_found_running(&settings)) {
         recovery_found_running(&supervisor->recovery);
     }
