@@ -288,7 +288,8 @@ void agent_care_leave(struct agent *agent)
 static void decide_resets(struct agent *agent)
 {
     const struct store *store = &agent->store;
-    bool on_record = store->state == STORE_DURABLE && agent->care.start_noted &&
+    bool judged = vitals_get(&agent->ports.vitals->judged) != 0;
+    bool on_record = store->state == STORE_DURABLE && judged && agent->care.start_noted &&
                      store->published.ordinal >= agent->care.start_ordinal;
     if (on_record) {
         bool left = budget_left(agent, LEDGER_RESETS, WATCHDOG_REBOOT_BUDGET) > 0;

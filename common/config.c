@@ -275,3 +275,21 @@ void config_copy(struct config *to, const struct config *from)
     memcpy(to->files, from->files, from->file_count * sizeof to->files[0]);
     memcpy(to->text, from->text, from->text_used);
 }
+
+/* All that is derived follows from these. */
+bool config_same(const struct config *one, const struct config *other)
+{
+    if (one->text_used != other->text_used || one->setting_count != other->setting_count ||
+        one->probe_count != other->probe_count || one->target_count != other->target_count) {
+        return false;
+    }
+    for (unsigned i = 0; i < one->probe_count; i++) {
+        const struct config_section *a = &one->probes[i].section, *b = &other->probes[i].section;
+        if (a->kind != b->kind || a->name != b->name) {
+            return false;
+        }
+    }
+    return memcmp(one->text, other->text, one->text_used) == 0 &&
+           memcmp(one->settings, other->settings, one->setting_count * sizeof one->settings[0]) ==
+               0;
+}

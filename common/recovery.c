@@ -45,6 +45,11 @@ void recovery_configure(struct recovery *recovery, const struct recovery_setting
     }
 }
 
+void recovery_is_good(struct recovery *recovery, bool good)
+{
+    recovery->good_kept = good && recovery->good_known;
+}
+
 usec_t recovery_look_us(const struct recovery *recovery)
 {
     return usec_max(recovery->settings.hang_us / LOOKS_PER_HANG, USEC_PER_MSEC);
@@ -57,6 +62,7 @@ void recovery_born(struct recovery *recovery, usec_t now_us)
     assert(recovery->life == LIFE_NONE);
     recovery->life = LIFE_RUNNING;
     recovery->ran = false;
+    recovery->good_kept = false; /* until it has said what it runs */
     recovery->born_us = now_us;
     recovery->doom = (struct run_end){.task = VITAL_NONE};
     recovery->resources_over = 0;

@@ -5,8 +5,12 @@
  * Level 2, the process. A task whose row is armed and stands still longer than its limit, memory or
  * descriptors over their limit: SIGABRT, `abort` later SIGKILL, and a new life after a back-off.
  * Time in which this side did not run either (the machine was suspended, or starved) does not
+<<<<<<< HEAD
  * count.
  * (Levels 0 and 1, the probe and the subsystem, are the agent's own: agent_care.c.)
+=======
+ * count. (Levels 0 and 1, the probe and the subsystem, are the agent's own: agent_care.c.)
+>>>>>>> live
  *
  * Level 3, safe mode. After `restarts` ends within `restart_window` the next life runs the last
  * known good configuration and of its probes only the canary. When that was well for `safe` the
@@ -135,6 +139,9 @@ void recovery_init(struct recovery *recovery, struct vitals *vitals, const struc
                    usec_t now_us);
 /* The settings of the life that has just read its configuration. */
 void recovery_configure(struct recovery *recovery, const struct recovery_settings *settings);
+/* Whether it runs the last known good configuration, whoever it has it from. A file may have been
+ * changed without a word to anybody. */
+void recovery_is_good(struct recovery *recovery, bool good);
 /* The board's watchdog runs already: whoever started it is gone, so it is taken over at once. */
 void recovery_found_running(struct recovery *recovery);
 /* The order to start was carried out. */

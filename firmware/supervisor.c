@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -93,6 +94,7 @@ void supervised_tell(struct supervised *supervised, const struct config *config)
     brief->action_timeout_us = config_number(config, section, WATCHDOG_ACTION_TIMEOUT);
     brief->action_cooldown_us = config_number(config, section, WATCHDOG_ACTION_COOLDOWN);
     (void)snprintf(brief->action, sizeof brief->action, "%s", action ? action : "");
+    brief->good = config_same(config, &brief->configs[1 - brief->newest]);
     if (!supervised->use_good) {
         config_copy(&brief->configs[brief->newest], config);
     }
@@ -259,6 +261,16 @@ static bool reap(struct supervisor *supervisor, usec_t now_us, enum supervised_e
     return false;
 }
 
+/* At the system's limit nothing can be opened any more, and above it nothing is ever seen. */
+static void mind_system_limit(struct recovery_settings *settings)
+{
+    struct rlimit limit;
+    if (settings->descriptors > 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        settings->descriptors > limit.rlim_cur / 10 * 9) {
+        settings->descriptors = (unsigned)(limit.rlim_cur / 10 * 9);
+    }
+}
+
 /* The brief of the newest life, once it is whole. */
 static void hear(struct supervisor *supervisor)
 {
@@ -267,9 +279,12 @@ static void hear(struct supervisor *supervisor)
         atomic_load(&supervised->brief->told) != supervised->starts) {
         return;
     }
+    struct recovery_settings settings = supervised->brief->settings;
     supervisor->heard = supervised->starts;
-    recovery_configure(&supervisor->recovery, &supervised->brief->settings);
-    if (feeder_found_running(&supervised->brief->settings)) {
+    mind_system_limit(&settings);
+    recovery_configure(&supervisor->recovery, &settings);
+    recovery_is_good(&supervisor->recovery, supervised->brief->good);
+    if (feeder_found_running(&settings)) {
         recovery_found_running(&supervisor->recovery);
     }
 }

@@ -41,6 +41,7 @@ struct brief {
     char action[SUPERVISOR_ACTION_BYTES]; /* "": none */
     unsigned newest;                      /* which of the two configurations is the life's */
     struct config configs[2];
+    bool good;             /* the life runs the one that proved itself */
     _Atomic unsigned told; /* the number of the life all of this is of; set last */
 };
 

@@ -184,8 +184,9 @@ class Kill:
         return f"kill {self.begun:.3f}..{self.over:.3f} window {self.window:g}"
 
 
-def pair(requests, results):
-    """Requests without a result, and results without a request."""
+def pair(requests, results, gave_up=()):
+    """Requests without a result, and results without a request. `gave_up`: more reasons that need
+    none."""
     alone, invented = [], []
     turn = 0
     for number, result in enumerate(results):
@@ -198,7 +199,7 @@ def pair(requests, results):
             turn += 1
         if turn < len(requests) and requests[turn].came <= until:
             turn += 1
-        elif result.reason not in ("timeout", "connect", "refused", "reset"):
+        elif result.reason not in ("timeout", "connect", "refused", "reset", *gave_up):
             invented.append(result)
     alone.extend(requests[turn:])
     return alone, invented
@@ -207,14 +208,14 @@ def pair(requests, results):
 class Account:
     """Of one agent: what its targets served, and what its store says."""
 
-    def __init__(self, urls, kills, requests, results, begun=0.0):
+    def __init__(self, urls, kills, requests, results, begun=0.0, gave_up=()):
         self.lost_in_flight = self.lost_uncommitted = self.matched = 0
         self.oldest_loss = 0.0  # seconds before its kill at which a lost result was recorded
         self.problems = []
         in_flight, uncommitted = set(), collections.defaultdict(list)
         for url in urls:
             served = [one for one in requests[url] if one.came >= begun]
-            alone, invented = pair(served, results[url])
+            alone, invented = pair(served, results[url], gave_up)
             self.matched += len(served) - len(alone)
             self.problems += [f"{url}: a result nobody served: {one}" for one in invented]
             for request in alone:

@@ -5,14 +5,18 @@
  * itself happens in the loop's own thread, the next time that thread waits in ppoll(2), which the
  * signal makes return. Other threads wait undisturbed. fork() hands the handler on, so each life of
  * the agent has it. */
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,13 +29,14 @@
 
 enum fault {
     FAULT_NONE,
-    FAULT_SPIN,  /* a loop without an end */
-    FAULT_LOCK,  /* waits for a lock it holds itself */
-    FAULT_ABORT, /* abort() */
-    FAULT_LEAK,  /* `amount` MiB more each turn, for good */
-    FAULT_FILES, /* `amount` descriptors more each turn, or as many as there are */
-    FAULT_SLOW,  /* each turn takes `amount` ms longer */
-    FAULT_DIE,   /* SIGSEGV, as a bad pointer has it */
+    FAULT_SPIN,    /* a loop without an end */
+    FAULT_LOCK,    /* waits for a lock it holds itself */
+    FAULT_ABORT,   /* abort() */
+    FAULT_LEAK,    /* `amount` MiB more each turn, for good */
+    FAULT_FILES,   /* `amount` descriptors more each turn, or as many as there are */
+    FAULT_SLOW,    /* each turn takes `amount` ms longer */
+    FAULT_DIE,     /* SIGSEGV, as a bad pointer has it */
+    FAULT_CONNECT, /* FAULT_LOCK, but in the next connect(2) to port `amount` */
 };
 
 static atomic_int noted;
@@ -65,13 +70,11 @@ static void lock_twice(void)
     pthread_mutex_lock(&mutex);
 }
 
+/* Not by malloc(), of which a compiler knows that nobody will see it. */
 static void leak(unsigned mebibytes)
 {
-    size_t size = (size_t)mebibytes << 20;
-    void *memory = malloc(size);
-    if (memory != NULL) {
-        memset(memory, 1, size);
-    }
+    (void)!mmap(NULL, (size_t)mebibytes << 20, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 }
 
 static void open_many(unsigned count)
@@ -115,7 +118,14 @@ static void act(void)
         signal(SIGSEGV, SIG_DFL); /* a sanitizer would catch it */
         raise(SIGSEGV);
         break;
+    case FAULT_CONNECT:
+        break;
     }
+}
+
+static bool is_loop(void)
+{
+    return getpid() == (pid_t)syscall(SYS_gettid);
 }
 
 /* Instead of libc's. */
@@ -127,11 +137,35 @@ int ppoll(struct pollfd *polled, nfds_t count, const struct timespec *timeout, c
     }
     int ready = next(polled, count, timeout, mask);
     int why = errno;
-    if (getpid() == (pid_t)syscall(SYS_gettid)) {
+    if (is_loop()) {
         act();
     }
     errno = why;
     return ready;
+}
+
+static bool is_at_port(const struct sockaddr *address, unsigned port)
+{
+    struct sockaddr_in at;
+    if (address->sa_family != AF_INET) {
+        return false;
+    }
+    memcpy(&at, address, sizeof at);
+    return ntohs(at.sin_port) == port;
+}
+
+int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
+{
+    static int (*next)(int, __CONST_SOCKADDR_ARG, socklen_t);
+    int value = atomic_load(&noted);
+    if (next == NULL) {
+        *(void **)&next = dlsym(RTLD_NEXT, "connect");
+    }
+    if ((value & ((1 << AMOUNT_SHIFT) - 1)) == FAULT_CONNECT && is_loop() &&
+        is_at_port(address.__sockaddr__, (unsigned)value >> AMOUNT_SHIFT)) {
+        lock_twice();
+    }
+    return next(fd, address, size);
 }
 
 /* What a build with _FORTIFY_SOURCE calls where it knows the size of the array. */

@@ -141,12 +141,13 @@ class Site:
         return {dict(labels)["epoch"] for name, labels in self.series()
                 if name == "picket_probe_results_total"}
 
-    def settle(self):
+    def settle(self, gave_up=()):
         """After an orderly stop: what was pushed last, what the store holds and what the targets
-        served are the same. Returns the account."""
+        served are the same. Returns the account. `gave_up`: reasons of failures that need no
+        request."""
         test, results, series = self.test, dump(self.store), self.series()
         served = {url: self.test.targets.served(url) for url in self.urls.values()}
-        account = Account(self.urls.values(), self.kills, served, results)
+        account = Account(self.urls.values(), self.kills, served, results, gave_up=gave_up)
         test.assertEqual(account.problems, [], f"{self.name}, {self.store}")
         for probe, url in self.urls.items():
             mine = results[url]

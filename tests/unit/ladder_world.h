@@ -31,6 +31,7 @@ static struct world {
     struct watchdog_grant grant;
     enum error arms; /* what starting the watchdog ends with */
 
+    unsigned file, good, runs; /* which configuration stands there, proved itself, is being run */
     usec_t born_us;
     bool lives;
     unsigned feeds, lives_begun;
@@ -67,6 +68,7 @@ static inline void begin_world(void)
     memset(&world, 0, sizeof world);
     world.starts_in_us = 100 * USEC_PER_MSEC;
     world.resets = RESETS_ALLOWED;
+    world.file = 1;
     world.settings = (struct recovery_settings){
         .timeout_us = 60 * SEC,
         .feed_us = 10 * SEC,
@@ -120,6 +122,7 @@ static inline void crash(void)
 
 static inline void reload(void)
 {
+    world.file++;
     gone((struct run_end){.cause = CAUSE_RELOAD, .task = VITAL_NONE});
 }
 
@@ -138,6 +141,7 @@ static inline void begin_life(bool use_good)
     }
     recovery_born(&world.recovery, world.now_us);
     world.lives = true;
+    world.runs = use_good ? world.good : world.file;
     world.lives_begun++;
     world.born_us = world.now_us;
 }
@@ -149,6 +153,7 @@ static inline void live(void)
         world.lives && !world.never_runs && world.now_us - world.born_us >= world.starts_in_us;
     if (up && word_of(&world.vitals.running) == 0) {
         recovery_configure(&world.recovery, &world.settings);
+        recovery_is_good(&world.recovery, world.runs == world.good);
         vital_rest(&world.vitals, VITAL_START);
         vital_arm(&world.vitals, VITAL_LOOP, world.settings.hang_us);
         atomic_store(&world.vitals.running, 1);
@@ -206,6 +211,7 @@ static inline void turn(void)
     world.orders = recovery_step(&world.recovery, &world.usage, world.now_us);
     if (world.orders.keep_good) {
         write_down("keep this configuration");
+        world.good = world.runs;
     }
     note_changes();
     if (world.orders.start) {

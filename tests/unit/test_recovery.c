@@ -566,6 +566,29 @@ static void the_good_one_that_kills_itself_is_not_called_another(void **state)
     assert_int_equal(word_of(&world.vitals.mandate.good), 0);
 }
 
+static void a_file_that_was_changed_in_silence_and_kills_is_left_for_the_good_one(void **state)
+{
+    (void)state;
+    begin_world();
+    pass(150 * SEC);
+    world.file++; /* and nobody said so: it is read when a life ends for whatever reason */
+    crash_into_safe_mode();
+    pass(20 * SEC);
+    assert_non_null(strstr(world.diary, "start with the good configuration"));
+    begin_world();
+    pass(150 * SEC);
+    world.file++;
+    crash();
+    world.never_runs = true; /* it kills before it has told anybody what it runs */
+    for (unsigned i = 0; i < 2; i++) {
+        pass(3 * SEC);
+        crash();
+    }
+    world.never_runs = false;
+    pass(20 * SEC);
+    assert_non_null(strstr(world.diary, "start with the good configuration"));
+}
+
 static void a_file_that_turned_bad_is_left_for_the_good_one(void **state)
 {
     (void)state;
@@ -624,6 +647,7 @@ int main(void)
         cmocka_unit_test(an_agent_that_never_got_to_run_keeps_nothing),
         cmocka_unit_test(a_new_configuration_that_kills_is_left_for_the_good_one),
         cmocka_unit_test(the_good_one_that_kills_itself_is_not_called_another),
+        cmocka_unit_test(a_file_that_was_changed_in_silence_and_kills_is_left_for_the_good_one),
         cmocka_unit_test(a_file_that_turned_bad_is_left_for_the_good_one),
         cmocka_unit_test(without_a_good_one_the_file_is_tried_again),
     };
