@@ -5,12 +5,7 @@
  * Level 2, the process. A task whose row is armed and stands still longer than its limit, memory or
  * descriptors over their limit: SIGABRT, `abort` later SIGKILL, and a new life after a back-off.
  * Time in which this side did not run either (the machine was suspended, or starved) does not
-<<<<<<< HEAD
- * count.
- * (Levels 0 and 1, the probe and the subsystem, are the agent's own: agent_care.c.)
-=======
  * count. (Levels 0 and 1, the probe and the subsystem, are the agent's own: agent_care.c.)
->>>>>>> live
  *
  * Level 3, safe mode. After `restarts` ends within `restart_window` the next life runs the last
  * known good configuration and of its probes only the canary. When that was well for `safe` the
