@@ -436,7 +436,23 @@ void sim_check_orders(struct sim *sim, const struct recovery_orders *orders)
     }
 }
 
+/* A run whose end does not come is the prober's fault, and somebody has to see it. */
+static void check_runs_end(struct sim *sim)
+{
+    usec_t limit_us = USEC_PER_MINUTE + 3 * sim->site.settings.hang_us;
+    usec_t since_us = usec_max(sim->check.stalled_us, sim->check.thawed_us);
+    for (unsigned i = 0; i < SIM_TARGETS && sim->net.without_end > 0; i++) {
+        const struct sim_target *target = &sim->net.targets[i];
+        bool waits = target->active && target->ends_us == USEC_NEVER && sim->lives.running;
+        if (waits && sim->lives.recovery.life == LIFE_RUNNING &&
+            sim->now_us - usec_max(target->deadline_us, since_us) > limit_us) {
+            sim_fail(sim, "a_run_without_end_is_seen", "target %u is still running", i);
+        }
+    }
+}
+
 void sim_check_after_turn(struct sim *sim)
 {
+    check_runs_end(sim);
     follow_phase(sim);
 }

@@ -91,6 +91,7 @@ static void apply_faults(struct sim *sim, struct sim_target *target, unsigned in
     net->stuck_next = net->stuck_next && !target->worker_stuck;
     if (target->endless || target->worker_stuck) {
         target->ends_us = USEC_NEVER;
+        net->without_end++;
         sim_lives_explain(sim, CAUSE_HANG);
         sim_trace(sim, SIM_FAULT, SIM_FAULT_ENDLESS, index, "a run that has no end");
     } else if (target->overruns) {
@@ -200,7 +201,7 @@ void sim_net_abandon(struct sim *sim)
     for (unsigned i = 0; i < SIM_TARGETS; i++) {
         sim->net.targets[i].active = false;
     }
-    sim->net.in_flight = 0;
+    sim->net.in_flight = sim->net.without_end = 0;
 }
 
 void sim_net_change(struct sim *sim, unsigned target)

@@ -38,7 +38,7 @@ struct sim_target {
 
 struct sim_net {
     struct sim_target targets[SIM_TARGETS];
-    unsigned in_flight;
+    unsigned in_flight, without_end;
     bool uplink_dead;
     bool endless_next, stuck_next, overrun_next; /* faults that wait for the next start */
     struct prng prng;

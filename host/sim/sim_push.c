@@ -62,7 +62,7 @@ static bool submit(void *context, const void *body, size_t size, usec_t now_us, 
     struct sim *sim = context;
     struct sim_push *push = &sim->push;
     sim_lives_may_crash(sim);
-    if (draw(sim, 500) == 0) {
+    if (draw(sim, 500) == 0 && !sim->faults.healed) {
         return false;
     }
     push->flies = true;

@@ -60,15 +60,18 @@ struct shape {
     bool store;
 };
 
+/* One draw a statement: in a list of arguments a compiler takes them in whatever order it likes. */
 static void put_agent(struct writer *writer, struct prng *prng, const struct shape *shape)
 {
-    put(writer, "[agent]\nsite = sim\nconcurrency = %u\n", PICK(prng, 2, 4, 8, 16));
+    unsigned concurrency = PICK(prng, 2, 4, 8, 16), size_k = PICK(prng, 64, 64, 96, 128, 256);
+    unsigned commit_s = PICK(prng, 1, 10, 30, 60, 60, 120, 300), timeout_s = PICK(prng, 5, 10, 30);
+    put(writer, "[agent]\nsite = sim\nconcurrency = %u\n", concurrency);
     if (shape->store) {
-        put(writer, "store = /sim/store.pk\nstore_size = %uK\ncommit = %us\nflash = disk\n",
-            PICK(prng, 64, 64, 96, 128, 256), PICK(prng, 1, 10, 30, 60, 60, 120, 300));
+        put(writer, "store = /sim/store.pk\nstore_size = %uK\ncommit = %us\nflash = disk\n", size_k,
+            commit_s);
     }
     put(writer, "\n[push]\nurl = http://receiver\ninterval = %us\ntimeout = %us\n\n", shape->push_s,
-        PICK(prng, 5, 10, 30));
+        timeout_s);
 }
 
 /* What [watchdog] has to fit: the device must outlast a hang and its end, and the window must hold
@@ -80,20 +83,22 @@ static void put_ladder(struct writer *writer, struct prng *prng, const struct sh
     for (unsigned i = 1, delay_s = 1; i < restarts; i++, delay_s *= 2) {
         span_s += delay_s + hang_s + abort_s;
     }
+    unsigned window_s = span_s + 60 + below(prng, 1800);
+    unsigned safe_s = PICK(prng, 30, 60, 300, 600, 1800), step_s = PICK(prng, 10, 60, 60, 300);
+    unsigned tries = 1 + below(prng, 4), overruns = PICK(prng, 0, 3, 20), parts = below(prng, 5);
     put(writer, "[watchdog]\nhang = %us\nabort = %us\nrestarts = %u\nrestart_window = %us\n",
-        hang_s, abort_s, restarts, span_s + 60 + below(prng, 1800));
-    put(writer, "safe_time = %us\nrejoin_step = %us\nrejoin_tries = %u\n",
-        PICK(prng, 30, 60, 300, 600, 1800), PICK(prng, 10, 60, 60, 300), 1 + below(prng, 4));
-    put(writer, "overruns = %u\nsubsystem_restarts = %u\n", PICK(prng, 0, 3, 20), below(prng, 5));
+        hang_s, abort_s, restarts, window_s);
+    put(writer, "safe_time = %us\nrejoin_step = %us\nrejoin_tries = %u\n", safe_s, step_s, tries);
+    put(writer, "overruns = %u\nsubsystem_restarts = %u\n", overruns, parts);
     if (shape->owner == 1) {
-        put(writer, "device = /dev/watchdog\ntimeout = %us\n",
-            (hang_s + abort_s + 2) * 6 / 5 + 1 + below(prng, 60));
+        unsigned least_s = (hang_s + abort_s + 2) * 6 / 5 + 1;
+        put(writer, "device = /dev/watchdog\ntimeout = %us\n", least_s + below(prng, 60));
     } else if (shape->owner == 2) {
         put(writer, "device = systemd\n");
     }
     bool reboot = shape->owner > 0 && shape->store && below(prng, 2) == 0;
-    put(writer, "reboot = %s\nreboot_budget = %u\n", reboot ? "on" : "off",
-        reboot ? 1 + below(prng, 3) : PICK(prng, 0, 1, 1, 2, 3));
+    unsigned budget = reboot ? 1 + below(prng, 3) : PICK(prng, 0, 1, 1, 2, 3);
+    put(writer, "reboot = %s\nreboot_budget = %u\n", reboot ? "on" : "off", budget);
     if (below(prng, 2) == 0) {
         put(writer, "canary = p%u\n", below(prng, shape->probes));
     }
@@ -104,14 +109,15 @@ static void put_action(struct writer *writer, struct prng *prng, const struct sh
     if (below(prng, 2) == 0) {
         return;
     }
-    unsigned after_s = PICK(prng, 120, 300, 900);
+    unsigned after_s = PICK(prng, 120, 300, 900), cooldown_s = PICK(prng, 60, 600, 3600, 7200);
+    unsigned budget = 1 + below(prng, 4), count = 1 + below(prng, 3);
+    bool dry = below(prng, 6) == 0;
     after_s = after_s < 2 * shape->push_s ? 2 * shape->push_s : after_s;
     put(writer,
         "action = /sim/mend\naction_after = %us\naction_cooldown = %us\naction_budget = %u\n"
         "action_dry_run = %s\n",
-        after_s, PICK(prng, 60, 600, 3600, 7200), 1 + below(prng, 4),
-        below(prng, 6) == 0 ? "on" : "off");
-    for (unsigned i = 0, count = 1 + below(prng, 3); i < count; i++) {
+        after_s, cooldown_s, budget, dry ? "on" : "off");
+    for (unsigned i = 0; i < count; i++) {
         put(writer, "action_reference = p%u\n", below(prng, shape->probes));
     }
 }
@@ -135,11 +141,11 @@ static size_t write_text(struct sim_site *site)
 {
     struct prng prng = {.state = site->shape};
     struct writer writer = {.text = site->text};
-    struct shape shape = {
-        .probes = 3 + below(&prng, below(&prng, 3) == 0 ? 10 : 5),
-        .push_s = PICK(&prng, 30, 60, 300, 600, 600, 900, 1800),
-        .store = below(&prng, 8) != 0,
-    };
+    struct shape shape;
+    bool large = below(&prng, 3) == 0;
+    shape.probes = 3 + below(&prng, large ? 10 : 5);
+    shape.push_s = PICK(&prng, 30, 60, 300, 600, 600, 900, 1800);
+    shape.store = below(&prng, 8) != 0;
     unsigned owner = below(&prng, 10);
     shape.owner = owner < 3 ? 0 : owner < 9 && shape.store ? 1 : owner == 9 ? 2 : 0;
     put_agent(&writer, &prng, &shape);
