@@ -205,7 +205,10 @@ static void check_actions_known(struct sim *sim)
     struct sim_check *check = &sim->check;
     uint64_t known = ledger_of(sim)->totals.counters[LEDGER_ACTIONS];
     bool may_be_gone = check->tail_lost || check->snapshot_state != STORE_DURABLE;
-    if (check->actions_recorded < check->action_count && may_be_gone) {
+    if (check->tail_lost && sim->lives.agent.store.state != STORE_DURABLE) {
+        check->action_count = check->actions_recorded = 0; /* the store cannot be asked */
+        check->acted_us = 0;
+    } else if (check->actions_recorded < check->action_count && may_be_gone) {
         check->action_count = check->actions_recorded;
         check->acted_us = 0;
     } else if (known < check->actions_taken) {

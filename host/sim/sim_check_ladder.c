@@ -147,6 +147,7 @@ static void enter_phase(struct sim *sim, enum recovery_phase phase)
         break;
     case RECOVERY_REJOINING:
         check_rejoining(sim);
+        check->failed_exits = check->phase == RECOVERY_STAYING ? 0 : check->failed_exits;
         check->newest = -1;
         break;
     case RECOVERY_NORMAL:

@@ -174,10 +174,30 @@ static void the_machine_that_stood_still_is_not_held_against_the_agent(void **st
     assert_string_equal(world.diary, "");
     world.stuck = 0;
     pass(20 * SEC);
+    world.stuck = UINT64_MAX; /* a short while is enough to be misjudged */
+    world.now_us += 10 * SEC;
+    turn();
+    world.stuck = 0;
+    pass(20 * SEC);
     assert_string_equal(world.diary, "");
     world.stuck = UINT64_MAX; /* and a hang after it is seen in its time */
     pass(6 * SEC);
     assert_int_equal(world.last.cause, CAUSE_HANG);
+}
+
+static void the_time_to_end_is_not_spent_while_the_machine_stands_still(void **state)
+{
+    (void)state;
+    begin_running();
+    world.stuck = UINT64_MAX;
+    world.deaf = true;
+    pass(6 * SEC);
+    expect_diary("6 abort\n");
+    world.now_us += 3600 * SEC;
+    turn();
+    expect_diary("");
+    pass(2 * SEC);
+    assert_non_null(strstr(world.diary, "kill\n"));
 }
 
 /* Resources. */
@@ -291,6 +311,11 @@ static void a_stop_is_the_end(void **state)
     recovery_stop(&world.recovery);
     pass(3600 * SEC);
     expect_diary("1 gone: crash, SIGSEGV\n");
+    assert_int_equal(world.recovery.phase, RECOVERY_NORMAL);
+    begin_running();
+    world.recovery.settings.restarts = 1; /* nor is one that ends badly then a crash loop */
+    recovery_stop(&world.recovery);
+    crash();
     assert_int_equal(world.recovery.phase, RECOVERY_NORMAL);
 }
 
@@ -470,6 +495,23 @@ static void what_proved_itself_runs_on_when_safe_mode_cannot_be_left(void **stat
     assert_int_equal(word_of(&world.vitals.mandate.safe), 1);
 }
 
+static void what_stayed_for_a_day_has_all_its_tries_again(void **state)
+{
+    (void)state;
+    begin_running();
+    world.settings.exits = 2;
+    crash_into_safe_mode();
+    for (unsigned i = 0; i < 2; i++) {
+        pass(20 * SEC);
+        crash();
+    }
+    assert_int_equal(world.recovery.phase, RECOVERY_STAYING);
+    pass(USEC_PER_DAY + 70 * SEC);
+    assert_int_equal(world.recovery.phase, RECOVERY_REJOINING);
+    crash();
+    assert_int_equal(world.recovery.phase, RECOVERY_SAFE);
+}
+
 static void a_reload_ends_safe_mode_from_everywhere(void **state)
 {
     (void)state;
@@ -515,6 +557,29 @@ static void a_configuration_is_kept_once_it_ran_well_for_safe_time(void **state)
     pass(200 * SEC);
     expect_diary("2101 gone: reload\n2101 start\n2102 gone: reload\n2102 start\n"
                  "2202 keep this configuration\n");
+}
+
+static void nothing_is_kept_before_all_probes_run_again(void **state)
+{
+    (void)state;
+    begin_running();
+    world.settings.step_us = 60 * SEC; /* letting them in takes longer than safe_time */
+    crash_into_safe_mode();
+    pass(580 * SEC);
+    assert_int_equal(world.recovery.phase, RECOVERY_REJOINING);
+    assert_null(strstr(world.diary, "keep"));
+    pass(300 * SEC);
+    assert_non_null(strstr(world.diary, "phase normal\n"));
+    assert_non_null(strstr(world.diary, "keep"));
+}
+
+static void nothing_is_good_before_something_was_kept(void **state)
+{
+    (void)state;
+    begin_running();
+    recovery_is_good(&world.recovery, true);
+    pass(200 * SEC);
+    expect_diary("100 keep this configuration\n");
 }
 
 static void an_agent_that_never_got_to_run_keeps_nothing(void **state)
@@ -630,6 +695,7 @@ int main(void)
         cmocka_unit_test(an_agent_that_sigabrt_does_not_end_is_killed_after_abort),
         cmocka_unit_test(an_agent_that_hangs_while_it_is_to_stop_is_ended_too),
         cmocka_unit_test(the_machine_that_stood_still_is_not_held_against_the_agent),
+        cmocka_unit_test(the_time_to_end_is_not_spent_while_the_machine_stands_still),
         cmocka_unit_test(a_leak_is_ended_once_it_lasts),
         cmocka_unit_test(the_delay_before_a_new_life_doubles_and_a_reload_forgets_it),
         cmocka_unit_test(what_cannot_start_is_tried_again_with_the_same_delays),
@@ -642,8 +708,11 @@ int main(void)
         cmocka_unit_test(a_group_that_still_kills_after_a_day_waits_for_another_one),
         cmocka_unit_test(an_agent_that_dies_with_the_canary_alone_stays_in_safe_mode),
         cmocka_unit_test(what_proved_itself_runs_on_when_safe_mode_cannot_be_left),
+        cmocka_unit_test(what_stayed_for_a_day_has_all_its_tries_again),
         cmocka_unit_test(a_reload_ends_safe_mode_from_everywhere),
         cmocka_unit_test(a_configuration_is_kept_once_it_ran_well_for_safe_time),
+        cmocka_unit_test(nothing_is_kept_before_all_probes_run_again),
+        cmocka_unit_test(nothing_is_good_before_something_was_kept),
         cmocka_unit_test(an_agent_that_never_got_to_run_keeps_nothing),
         cmocka_unit_test(a_new_configuration_that_kills_is_left_for_the_good_one),
         cmocka_unit_test(the_good_one_that_kills_itself_is_not_called_another),

@@ -206,6 +206,19 @@ static void no_watchdog_is_started_by_one_that_is_to_end(void **state)
     expect_diary("");
 }
 
+static void no_watchdog_is_started_between_two_lives(void **state)
+{
+    (void)state;
+    begin_owned(WATCHDOG_OWNER_DEVICE);
+    world.resets = RESETS_UNDECIDED;
+    pass(10 * SEC);
+    atomic_store(&world.vitals.resets, RESETS_ALLOWED); /* its last word */
+    crash();
+    forget();
+    pass(SEC);
+    expect_diary("");
+}
+
 /* The reset. */
 
 static void the_board_is_reset_only_when_all_say_so(void **state)
@@ -256,6 +269,7 @@ static void before_a_reset_nothing_is_fed_and_nothing_runs(void **state)
     begin_resetting();
     pass(100 * SEC);
     assert_non_null(strstr(world.diary, "trigger\n"));
+    assert_null(strstr(world.diary, "start"));
     assert_int_equal(world.feeds, 0);
     assert_false(world.lives);
 }
@@ -368,6 +382,7 @@ int main(void)
         cmocka_unit_test(a_service_manager_is_not_stopped_by_the_budget_of_resets),
         cmocka_unit_test(other_settings_are_asked_for_at_once_and_the_same_are_not),
         cmocka_unit_test(no_watchdog_is_started_by_one_that_is_to_end),
+        cmocka_unit_test(no_watchdog_is_started_between_two_lives),
         cmocka_unit_test(the_board_is_reset_only_when_all_say_so),
         cmocka_unit_test(before_a_reset_nothing_is_fed_and_nothing_runs),
         cmocka_unit_test(a_reset_that_does_not_come_is_not_waited_for_for_ever),
