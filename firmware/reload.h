@@ -1,4 +1,5 @@
-/* SIGHUP: checks the changed configuration while the old one keeps running.
+/* SIGHUP in an agent without a parent: checks the changed configuration while the old one keeps
+ * running. Where there is a parent, that checks it (recheck.h).
  *
  * The check is this program's own `check FILE` in a process of its own: it opens what the file
  * names (certificates, secrets, patterns), which takes time and memory, and must not touch what the

@@ -13,7 +13,7 @@
 
 #include "waits.h"
 
-/* What the parent passes SIGTERM and SIGINT on as, and SIGHUP. */
+/* What the parent passes SIGTERM and SIGINT on as; and SIGHUP, once the file was found good. */
 #define SIGNALS_PARENT_STOP   SIGUSR1
 #define SIGNALS_PARENT_RELOAD SIGUSR2
 

@@ -5,7 +5,6 @@ against a sandbox that breaks a probe, the store, the push, the status page, a r
 after a crash or a device that is plugged out and in. Needs root."""
 
 import contextlib
-import errno
 import os
 import pathlib
 import pwd
@@ -14,12 +13,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
+import tempfile
 import unittest
 
 import support
-from support import (Agent, Certificates, LiveTest, Pushgateway, Target, free_port, listens,
-                     picketd, wait_until)
+from support import (Agent, Certificates, LiveTest, Pushgateway, Target, free_port, picketd,
+                     wait_until)
 
 try:
     from modbus_server import ModbusServer, SerialLine
@@ -49,8 +48,8 @@ ALLOWED = ("store_make store_rename store_open store_sync_folder store_remove so
            "socket_tcp6 socket_route map_data read_limit count_input".split())
 
 
-def landlock_version():
-    log = subprocess.run([TRIES, "on", "-", "/", "none"], capture_output=True, text=True).stderr
+def landlock_version(folder):
+    log = subprocess.run([TRIES, "on", "-", folder, "none"], capture_output=True, text=True).stderr
     found = re.search(r"Landlock (\d+)", log)
     return int(found.group(1)) if found else 0
 
@@ -64,7 +63,7 @@ class HardeningTest(LiveTest):
             self.skipTest("a sanitizer needs what a sandbox takes")
         self.user = pwd.getpwnam(USER)
         self.folder.chmod(0o711)
-        self.version = landlock_version()
+        self.version = landlock_version(tempfile.mkdtemp(dir=self.folder))
         if self.version < 6:
             self.skipTest(f"Landlock {self.version} is all this kernel has")
 
@@ -74,6 +73,14 @@ class HardeningTest(LiveTest):
         path.mkdir()
         os.chown(path, self.user.pw_uid, self.user.pw_gid)
         return path
+
+
+    def assertShut(self, pid):
+        """Others of the same user see nothing of what is in it."""
+        for name in ("mem", "environ", "maps", "fd"):
+            look = subprocess.run(["ls" if name == "fd" else "cat", f"/proc/{pid}/{name}"],
+                                  user=USER, group=self.user.pw_gid, capture_output=True, text=True)
+            self.assertIn("Permission denied", look.stderr, name)
 
 
 class Refusals(HardeningTest):
@@ -331,11 +338,7 @@ timeout = 1s
         wait_until(lambda: not support.alive(worker), "the worker is gone", 2)
 
     def test_others_of_the_same_user_cannot_look_into_it(self):
-        agent = self.started(self.config())
-        for name in ("mem", "environ", "maps", "fd"):
-            look = subprocess.run(["ls" if name == "fd" else "cat", f"/proc/{agent.worker}/{name}"],
-                                  user=USER, group=self.user.pw_gid, capture_output=True, text=True)
-            self.assertIn("Permission denied", look.stderr, name)
+        self.assertShut(self.started(self.config()).worker)
 
     def test_a_certificate_that_is_renewed_is_read(self):
         agent = self.started(self.config())
@@ -345,6 +348,10 @@ timeout = 1s
         link.symlink_to("../certs/renewed.pem")
         link.rename(self.live / "cert.pem")
         agent.wait_status(lambda _: agent.target("file")["reason"] == "cert_expired", "it is read")
+        plain = self.live / "plain.pem"  # a file where a link was
+        shutil.copyfile(self.certs.path("server.pem"), plain)
+        plain.rename(self.live / "cert.pem")
+        agent.wait_status(lambda _: agent.target("file")["outcome"] == "success", "it is read")
 
     def test_a_device_that_is_plugged_out_and_in_is_used_again(self):
         agent = self.started(self.config())
@@ -423,6 +430,7 @@ class Start(HardeningTest):
         agent.start()
         self.assertIn(f"the agent is not daemon, but stays uid {self.user.pw_uid}", agent.log())
         self.assertIn(f"sandbox: user uid {self.user.pw_uid}, no capabilities", agent.log())
+        self.assertShut(agent.worker)
         self.assertEqual(agent.terminate(), 0)
 
 

@@ -10,7 +10,6 @@
 
 #include <modbus/modbus.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include "modbus_runs.h"
 
@@ -457,14 +456,6 @@ static void more_values_than_fit_are_an_error_and_as_many_as_fit_are_read(void *
     peer_free(peer);
 }
 
-static unsigned thread_count(void)
-{
-    struct stat status;
-
-    assert_int_equal(stat("/proc/self/task", &status), 0);
-    return (unsigned)status.st_nlink - 2;
-}
-
 /* What opens targets may still change what the process may do, and has to know what it leaves in
  * reach. */
 static void opening_starts_no_thread_and_tells_the_device(void **state)
@@ -474,22 +465,22 @@ static void opening_starts_no_thread_and_tells_the_device(void **state)
     (void)state;
     for (unsigned i = 0; i < ARRAY_LEN(wires); i++) {
         struct peer *peer = peer_new(wires[i], PEER_GOOD);
-        unsigned before = thread_count();
+        unsigned before = count_threads();
         struct harness *harness = harness_for(peer, "read = a holding 1 u16\n");
         bool device;
         const char *path = runner_path(harness->runner, 0, &device);
-        assert_int_equal(thread_count(), before);
+        assert_int_equal(count_threads(), before);
         assert_int_equal(device, wires[i] == PEER_RTU);
         assert_int_equal(path != NULL, device);
         assert_true(path == NULL || strncmp(path, "/dev/", 5) == 0);
         struct result result = run_target(harness, 0);
         assert_success(&result);
-        assert_int_equal(thread_count(), before + 1);
+        assert_int_equal(count_threads(), before + 1);
         harness_free(harness);
-        for (unsigned wait = 0; wait < 500 && thread_count() != before; wait++) {
+        for (unsigned wait = 0; wait < 500 && count_threads() != before; wait++) {
             peer_pause_ms(10); /* a joined thread is counted until the kernel is done with it */
         }
-        assert_int_equal(thread_count(), before);
+        assert_int_equal(count_threads(), before);
         peer_free(peer);
     }
 }

@@ -157,7 +157,7 @@ static void runs_on_one_endpoint_come_one_after_the_other(void **state)
             assert_success(&result);
             assert_true(result.values[0].number == peer_register(target + 1));
         }
-        assert_int_equal(count_threads(), threads + 1); /* one for all */
+        assert_int_equal(count_threads(), threads + 1); /* one for all three */
         assert_true(harness->turns < 100);
         harness_free(harness);
         peer_free(peer);
