@@ -27,7 +27,7 @@ static const char help[] =
     "\n"
     "Options:\n"
     "  --seed N        the world to run (default: a random one, which is printed)\n"
-    "  --days D        days of faults (default 4); the healing takes up to two more\n"
+    "  --days D        days of faults (default 4); healing takes half a day more, two at most\n"
     "  --runs K        K worlds: seeds N to N+K-1\n"
     "  --jobs J        side by side in J processes (default 1)\n"
     "  --trace[=all]   print what happens, with simulated time and the agent's log; all: each "

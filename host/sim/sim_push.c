@@ -69,7 +69,7 @@ static bool submit(void *context, const void *body, size_t size, usec_t now_us, 
     push->begun_us = sim->now_us;
     push->bodies++;
     bool arrives = plan_reply(sim, sim->now_us + (deadline_us - now_us));
-    sim_trace(sim, SIM_PUSH, arrives, (int64_t)size, NULL);
+    sim_trace(sim, SIM_PUSH, arrives, deadline_us - now_us, NULL); /* sizes tell versions apart */
     if (push->ends_us == USEC_NEVER) {
         sim_lives_explain(sim, CAUSE_HANG);
     }

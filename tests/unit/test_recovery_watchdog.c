@@ -33,7 +33,8 @@ static void a_watchdog_is_started_when_its_owner_allows(void **state)
         {WATCHDOG_OWNER_SYSTEMD, RESETS_UNDECIDED, false, true, true},
         {WATCHDOG_OWNER_PROCD, RESETS_UNDECIDED, false, true, true},
         {WATCHDOG_OWNER_SYSTEMD, RESETS_ALLOWED, false, false, false},
-        {WATCHDOG_OWNER_PROCD, RESETS_ALLOWED, false, false, false},
+        /* It counts on from the life of the service before. */
+        {WATCHDOG_OWNER_PROCD, RESETS_UNDECIDED, false, false, true},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         begin_owned(rows[i].owner);
