@@ -147,6 +147,7 @@ static void an_agent_that_sigabrt_does_not_end_is_killed_after_abort(void **stat
                  "8 kill\n"
                  "8 gone: hang of task loop, SIGKILL\n"
                  "9 start\n");
+    assert_int_equal(world.last.ran_us, 8 * SEC);
     assert_int_equal(word_of(&world.vitals.mandate.ends[CAUSE_HANG]), 1);
     assert_int_equal(word_of(&world.vitals.mandate.ends[CAUSE_CRASH]), 0);
 }
