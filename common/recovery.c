@@ -90,15 +90,18 @@ struct run_end recovery_gone(struct recovery *recovery, const struct run_end *en
         why.target = recovery->doom.target;
     }
     why.ran_us = now_us - recovery->born_us;
-    bool asked = recovery->ending || recovery->life == LIFE_STOPPING;
+    bool was_resetting = recovery->phase == RECOVERY_RESETTING;
+    bool stopping = recovery->life == LIFE_STOPPING;
+    bool asked = recovery->ending || stopping;
     recovery->life = LIFE_NONE;
     if (why.cause != CAUSE_NONE) {
         count_end(recovery, why.cause);
     }
     if (why.cause == CAUSE_RELOAD && !doomed) {
         recovery_begin_anew(recovery, now_us);
-    } else if (why.cause == CAUSE_NONE) { /* could not start: the file has errors, most likely */
-        recovery->good_used = recovery->good_known;
+    } else if (why.cause == CAUSE_NONE) { /* could not start */
+        recovery->good_used =
+            recovery->good_used || (recovery->file_refused && recovery->good_known);
         recovery_not_born(recovery, now_us);
     } else {
         recovery->respawn_us = now_us + respawn_delay(&recovery->respawn, why.ran_us);
@@ -106,13 +109,26 @@ struct run_end recovery_gone(struct recovery *recovery, const struct run_end *en
             recovery_judge_restart(recovery, now_us);
         }
     }
+    if (recovery->phase == RECOVERY_RESETTING && was_resetting) {
+        recovery_note_reset(recovery, stopping && why.cause == CAUSE_STOP, now_us);
+    }
+    recovery->file_refused = false;
     recovery_tell_mandate(recovery);
     return why;
 }
 
-void recovery_stop(struct recovery *recovery)
+void recovery_file_refused(struct recovery *recovery)
+{
+    recovery->file_refused = true;
+}
+
+void recovery_stop(struct recovery *recovery, usec_t now_us)
 {
     recovery->ending = true;
+    if (recovery->life == LIFE_RUNNING) {
+        recovery->life = LIFE_STOPPING;
+        recovery->told_us = now_us;
+    }
 }
 
 void recovery_hurry(struct recovery *recovery, usec_t now_us)
@@ -132,10 +148,11 @@ static void move_life_along(struct recovery *recovery, usec_t now_us,
         recovery->told_us = now_us;
         orders->kill = RECOVERY_KILL;
     } else if (recovery->life == LIFE_NONE && !recovery->ending && now_us >= recovery->respawn_us &&
-               recovery->phase != RECOVERY_RESETTING) {
+               !recovery->reset_noted) {
         orders->start = true;
         orders->use_good = recovery->good_used;
-    } else if (recovery->life == LIFE_RUNNING && recovery->phase == RECOVERY_RESETTING) {
+    } else if (recovery->life == LIFE_RUNNING && recovery->phase == RECOVERY_RESETTING &&
+               recovery->ran && vitals_get(&recovery->vitals->resets) == RESETS_ALLOWED) {
         vitals_set(&recovery->vitals->leave_cause, CAUSE_WATCHDOG);
         recovery->life = LIFE_STOPPING;
         recovery->told_us = now_us;

@@ -14,7 +14,9 @@
  * itself, and tries the suspended groups again after a day.
  *
  * Level 4, the reset, only when asked for (`reboot`), and only while the agent's record allows one:
- * instead of staying, the life is stopped in order and the watchdog is not fed any more.
+ * instead of staying, one more life of the canary alone is started and stopped in order, which puts
+ * the reset on record; then the watchdog is not fed any more. A life that cannot do that ends the
+ * matter: what cannot be counted is not done.
  *
  * Feeding. Only in a turn that found every armed row fresh, and never while a life is being ended,
  * or while a reset is wanted. Between two lives there is no task to prove itself: the ladder does,
@@ -36,8 +38,10 @@
 #define RECOVERY_RESTARTS_MAX 32
 /* A life must get from its birth to its loop within this. */
 #define RECOVERY_START_US (60 * USEC_PER_SEC)
-/* A life that is stopped for a reset may take this long. */
+/* A life that is to stop may take this long. */
 #define RECOVERY_STOP_US (20 * USEC_PER_SEC)
+/* From the decision to reset the board until that is on record. */
+#define RECOVERY_RECORD_US (2 * USEC_PER_MINUTE)
 /* Suspended groups are tried again. */
 #define RECOVERY_RETRY_US USEC_PER_DAY
 
@@ -122,7 +126,9 @@ struct recovery {
     bool refused;       /* it could not be started: tried again at … */
     struct watchdog_grant grant;
     usec_t arm_again_us, fed_us;
+    bool reset_noted; /* the last life before the reset has put it on record */
     bool triggered;
+    bool file_refused;
 
     usec_t looked_us; /* the last turn */
     struct vital_watch watches[VITAL_COUNT];
@@ -146,8 +152,11 @@ void recovery_not_born(struct recovery *recovery, usec_t now_us);
 /* A life has ended. `end` has what the process' status says: cause STOP, RELOAD, CRASH or MEMORY,
  * or NONE for one that could not start. Returns why it really ended. */
 struct run_end recovery_gone(struct recovery *recovery, const struct run_end *end, usec_t now_us);
-/* Somebody asked for the end: no other life follows. */
-void recovery_stop(struct recovery *recovery);
+/* Before recovery_gone(): the life found errors in the configuration's file. The next one does with
+ * the last known good one. */
+void recovery_file_refused(struct recovery *recovery);
+/* Somebody asked for the end: no other life follows, and this one has RECOVERY_STOP_US. */
+void recovery_stop(struct recovery *recovery, usec_t now_us);
 /* Somebody mended the configuration and does not want to wait for the back-off. */
 void recovery_hurry(struct recovery *recovery, usec_t now_us);
 

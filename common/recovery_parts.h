@@ -24,6 +24,8 @@ void recovery_tell_mandate(struct recovery *recovery);
 void recovery_judge_restart(struct recovery *recovery, usec_t now_us);
 /* A new configuration is a new beginning. */
 void recovery_begin_anew(struct recovery *recovery, usec_t now_us);
+/* The last life before a reset has ended: in order, with the reset on record, or not. */
+void recovery_note_reset(struct recovery *recovery, bool noted, usec_t now_us);
 void recovery_step_phase(struct recovery *recovery, usec_t now_us);
 /* Orders to keep the configuration once it has proved itself. */
 void recovery_keep_good(struct recovery *recovery, usec_t now_us, struct recovery_orders *orders);

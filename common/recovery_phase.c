@@ -102,6 +102,7 @@ static void give_up(struct recovery *recovery, usec_t now_us)
         logger_printf(recovery->logger, LOG_LEVEL_ERROR,
                       "safe mode could not be left %u times: the board is reset",
                       recovery->failed_exits);
+        recovery->reset_noted = false;
         recovery->triggered = false;
         set_phase(recovery, RECOVERY_RESETTING, now_us);
         return;
@@ -165,6 +166,7 @@ void recovery_begin_anew(struct recovery *recovery, usec_t now_us)
     recovery->newest_group = -1;
     recovery->good_used = false;
     recovery->good_kept = false;
+    recovery->reset_noted = false;
     if (recovery->phase != RECOVERY_NORMAL) {
         set_phase(recovery, RECOVERY_NORMAL, now_us);
     }
@@ -236,15 +238,32 @@ static void begin_rejoining(struct recovery *recovery, usec_t now_us)
     step_rejoining(recovery, now_us);
 }
 
-/* A reset that was asked for does not come: somebody else feeds it, or it is none. */
+static void renounce_reset(struct recovery *recovery, const char *why, usec_t now_us)
+{
+    logger_printf(recovery->logger, LOG_LEVEL_ERROR, "%s: the agent goes on in safe mode", why);
+    recovery->reset_noted = false;
+    set_phase(recovery, RECOVERY_STAYING, now_us);
+}
+
+void recovery_note_reset(struct recovery *recovery, bool noted, usec_t now_us)
+{
+    if (noted) {
+        recovery->reset_noted = true;
+        recovery->phase_us = now_us;
+    } else {
+        renounce_reset(recovery, "the reset could not be put on record", now_us);
+    }
+}
+
+/* One that was asked for does not come: somebody else feeds the watchdog, or it is none. */
 static void check_reset_comes(struct recovery *recovery, usec_t now_us)
 {
-    usec_t until_us = usec_max(recovery->phase_us + RECOVERY_STOP_US, recovery->fed_us) +
-                      2 * recovery->grant.timeout_us + RECOVERY_STOP_US;
-    if (now_us >= until_us) {
-        logger_printf(recovery->logger, LOG_LEVEL_ERROR,
-                      "the watchdog does not reset the board: the agent goes on in safe mode");
-        set_phase(recovery, RECOVERY_STAYING, now_us);
+    usec_t since_us = now_us - recovery->phase_us;
+    if (!recovery->reset_noted && since_us >= RECOVERY_RECORD_US) {
+        renounce_reset(recovery, "the reset could not be put on record", now_us);
+    } else if (recovery->reset_noted &&
+               since_us >= 2 * recovery->grant.timeout_us + RECOVERY_STOP_US) {
+        renounce_reset(recovery, "the watchdog does not reset the board", now_us);
     }
 }
 
@@ -290,6 +309,8 @@ void recovery_keep_good(struct recovery *recovery, usec_t now_us, struct recover
         runs_well(recovery, recovery->phase_us, recovery->settings.safe_us, now_us)) {
         recovery->good_kept = true;
         recovery->good_known = true;
+        logger_printf(recovery->logger, LOG_LEVEL_INFO,
+                      "this configuration runs well, and is kept as the last known good one");
         orders->keep_good = true;
     }
 }

@@ -3,7 +3,8 @@
 #include "recovery_parts.h"
 
 /* A watchdog that could not be started is tried again. */
-#define ARM_AGAIN_US (60 * USEC_PER_SEC)
+#define ARM_AGAIN_US         (60 * USEC_PER_SEC)
+#define ARM_RUNNING_AGAIN_US (1 * USEC_PER_SEC)
 
 static bool wants_watchdog(const struct recovery *recovery)
 {
@@ -31,7 +32,9 @@ void recovery_armed(struct recovery *recovery, enum error error, const struct wa
     recovery->grant = *grant;
     recovery->armed = error == ERROR_NONE;
     recovery->fed_us = now_us;
-    recovery->arm_again_us = now_us + ARM_AGAIN_US;
+    /* One that runs already does not wait for us. */
+    recovery->arm_again_us =
+        now_us + (recovery->found_running ? ARM_RUNNING_AGAIN_US : ARM_AGAIN_US);
     bool again = recovery->refused;
     recovery->refused = error != ERROR_NONE;
     recovery_tell_mandate(recovery);
@@ -61,8 +64,8 @@ void recovery_step_watchdog(struct recovery *recovery, bool fresh, usec_t now_us
         return;
     }
     bool board = recovery->settings.owner == WATCHDOG_OWNER_DEVICE;
-    if (recovery->phase == RECOVERY_RESETTING) {
-        orders->trigger = recovery->life == LIFE_NONE && !recovery->triggered;
+    if (recovery->reset_noted) {
+        orders->trigger = !recovery->triggered;
         recovery->triggered = recovery->triggered || orders->trigger;
         return;
     }

@@ -66,6 +66,9 @@ static void begin(struct site_command *command, const struct brief *brief, struc
         run(brief->action);
     }
     /* The agent counts its cooldown from a moment of its own. */
+    if (command->pid > 0) {
+        (void)setpgid(command->pid, command->pid); /* whoever comes first: both say the same */
+    }
     command->not_before_us = now_us + brief->action_cooldown_us / 10 * 9;
     command->until_us = now_us + brief->action_timeout_us;
     if (command->pid < 0) {

@@ -1,5 +1,7 @@
 /* The command of the site action, run by the supervisor: one at a time, without a shell, with a
- * deadline for it and everything it started.
+ * deadline for it and everything it started meanwhile. What it leaves behind when it ends is its
+ * own affair, and so is the command itself when the supervisor ends: a modem that is half restarted
+ * is worse than one that was not.
  *
  * Thread rule: the supervisor's thread. No heap. Nothing here blocks. */
 #ifndef PICKET_SITE_COMMAND_H

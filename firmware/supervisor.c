@@ -219,6 +219,9 @@ static bool judge(struct supervisor *supervisor, int status, usec_t now_us,
         *end = (enum supervised_end)seen.exit_code;
         return true;
     }
+    if (seen.exit_code == SUPERVISED_BAD_CONFIG) {
+        recovery_file_refused(&supervisor->recovery);
+    }
     struct run_end why = recovery_gone(&supervisor->recovery, &seen, now_us);
     if (why.cause != CAUSE_NONE) {
         supervised->before = why;
@@ -337,12 +340,12 @@ static int wait_for_signal(const struct supervisor *supervisor, usec_t now_us)
     return number > 0 ? number : 0;
 }
 
-static bool stop(struct supervisor *supervisor, enum supervised_end *end)
+static bool stop(struct supervisor *supervisor, usec_t now_us, enum supervised_end *end)
 {
     supervisor->stopping = true;
     *end = SUPERVISED_STOPPED;
     recheck_cancel(&supervisor->recheck);
-    recovery_stop(&supervisor->recovery);
+    recovery_stop(&supervisor->recovery, now_us);
     feeder_stopping(&supervisor->feeder);
     if (supervisor->child) {
         kill(supervisor->child, SIGNALS_PARENT_STOP);
@@ -362,7 +365,7 @@ static bool turn(struct supervisor *supervisor, enum supervised_end *end)
         break;
     case SIGTERM:
     case SIGINT:
-        over = stop(supervisor, end);
+        over = stop(supervisor, now_us, end);
         break;
     case SIGHUP:
         if (supervisor->child && supervisor->agent.check && !supervisor->stopping) {

@@ -157,10 +157,12 @@ static void cut_off(struct runner *runner, struct slot *slot, usec_t now_us)
 {
     struct result *result = &slot->result;
     bool stalled = now_us - slot->run.deadline_us > STALL_US;
+    bool unasked = slot->state == SLOT_RESOLVED ||
+                   (slot->state == SLOT_RESOLVING && slot->resolution.state == RESOLVE_DONE);
     if (slot->state == SLOT_RESOLVING) {
         slot->resolve_us = clock_monotonic_us(runner->clock) - slot->resolve_started_us;
         book_resolve(slot);
-        if (!stalled) {
+        if (!stalled && !unasked) {
             result_fail(result, REASON_RESOLVE, PHASE_RESOLVE, "no answer in time");
         }
     }
@@ -171,6 +173,8 @@ static void cut_off(struct runner *runner, struct slot *slot, usec_t now_us)
     }
     if (stalled) {
         result_unknown(result, phase, "the agent stood still past the deadline");
+    } else if (unasked) {
+        result_unknown(result, phase, "the agent was too slow to begin");
     }
     char note[CAP_NOTE_BYTES];
     memcpy(note, result->note, sizeof note);

@@ -54,6 +54,7 @@ struct sim_check {
     unsigned end_count, failed_exits;
     uint32_t mask, suspended;
     int newest;
+    bool reset_noted;   /* the last life before a reset ended in order */
     bool found_running; /* the watchdog, when the supervisor began */
 
     /* What the store has to know. */

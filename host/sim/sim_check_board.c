@@ -36,8 +36,7 @@ static void count_reset(struct sim *sim)
 static bool is_explained(const struct sim *sim, usec_t timeout_us)
 {
     const struct sim_lives *lives = &sim->lives;
-    bool wanted =
-        lives->supervisor == SIM_SUPERVISOR_RUNS && sim->check.phase == RECOVERY_RESETTING;
+    bool wanted = lives->supervisor == SIM_SUPERVISOR_RUNS && sim->check.reset_noted;
     if (wanted) {
         return sim->site.settings.reboot;
     }
@@ -88,6 +87,7 @@ void sim_check_supervisor_begins(struct sim *sim)
     check->leak_turns = 0;
     check->aborted_us = check->stop_us = 0;
     check->phase = RECOVERY_NORMAL;
+    check->reset_noted = false;
     check->phase_us = sim->now_us;
     check->end_count = check->failed_exits = 0;
     check->mask = (1u << VITALS_GROUPS) - 1;
@@ -143,7 +143,7 @@ void sim_check_feed(struct sim *sim)
         sim_fail(sim, "fed_only_when_fresh", "row %s stands still for %" PRId64 " ms",
                  vital_name(check->stale),
                  (sim->now_us - check->rows[check->stale].changed_us) / USEC_PER_MSEC);
-    } else if (sim->lives.recovery.phase == RECOVERY_RESETTING) {
+    } else if (check->reset_noted) {
         sim_fail(sim, "not_fed_before_a_reset", "the board is to be reset");
     }
 }

@@ -168,6 +168,7 @@ static void enter_phase(struct sim *sim, enum recovery_phase phase)
     }
     check->phase = phase;
     check->phase_us = sim->now_us;
+    check->reset_noted = false;
 }
 
 static void let_in(struct sim *sim, uint32_t more)
@@ -304,6 +305,8 @@ void sim_check_end(struct sim *sim, const struct run_end *why)
         sim_fail(sim, "nothing_ends_without_a_reason",
                  "a life ended by %s, and the world gave none", cause_name(why->cause));
     }
+    bool noted =
+        check->phase == RECOVERY_RESETTING && check->stop_us > 0 && why->cause == CAUSE_STOP;
     check->ends[why->cause]++;
     check->hangs += why->cause == CAUSE_HANG ? 1 : 0;
     check->crashes += why->cause == CAUSE_CRASH ? 1 : 0;
@@ -323,6 +326,7 @@ void sim_check_end(struct sim *sim, const struct run_end *why)
         }
     }
     check->aborted_us = check->stop_us = 0;
+    check->reset_noted = check->reset_noted || noted;
 }
 
 /* Turns. */
@@ -397,7 +401,7 @@ static void check_life_comes(struct sim *sim, const struct recovery_orders *orde
 {
     const struct sim_check *check = &sim->check;
     bool none = sim->lives.process == SIM_PROCESS_NONE;
-    bool resets = sim->lives.recovery.phase == RECOVERY_RESETTING;
+    bool resets = check->reset_noted && sim->lives.recovery.phase == RECOVERY_RESETTING;
     if (orders->start && (!none || resets || sim->now_us < check->start_after_us)) {
         sim_fail(sim, "a_life_waits_for_its_turn", "it is started %" PRId64 " ms too early",
                  (check->start_after_us - sim->now_us) / USEC_PER_MSEC);

@@ -576,9 +576,10 @@ void sim_lives_restart(struct sim *sim, usec_t pause_us)
     }
     lives->stopping = true;
     lives->pause_us = pause_us;
-    recovery_stop(&lives->recovery);
+    recovery_stop(&lives->recovery, sim->now_us);
     if (sim_lives_alive(sim)) {
         ask_to_leave(sim, CAUSE_STOP);
+        sim->check.stop_us = sim->now_us;
     }
     lives->turn_us = sim->now_us;
 }

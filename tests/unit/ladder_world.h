@@ -131,6 +131,12 @@ static inline void fail_to_start(void)
     gone((struct run_end){.cause = CAUSE_NONE, .task = VITAL_NONE, .exit_code = 65});
 }
 
+static inline void refuse_the_file(void)
+{
+    recovery_file_refused(&world.recovery);
+    gone((struct run_end){.cause = CAUSE_NONE, .task = VITAL_NONE, .exit_code = 66});
+}
+
 static inline void begin_life(bool use_good)
 {
     write_down(use_good ? "start with the good configuration" : "start");

@@ -156,7 +156,7 @@ static void an_agent_that_hangs_while_it_is_to_stop_is_ended_too(void **state)
 {
     (void)state;
     begin_running();
-    recovery_stop(&world.recovery);
+    recovery_stop(&world.recovery, world.now_us);
     world.stuck = 1u << VITAL_LOOP;
     world.deaf = true;
     pass(60 * SEC);
@@ -309,13 +309,13 @@ static void a_stop_is_the_end(void **state)
     (void)state;
     begin_running();
     crash();
-    recovery_stop(&world.recovery);
+    recovery_stop(&world.recovery, world.now_us);
     pass(3600 * SEC);
     expect_diary("1 gone: crash, SIGSEGV\n");
     assert_int_equal(world.recovery.phase, RECOVERY_NORMAL);
     begin_running();
     world.recovery.settings.restarts = 1; /* nor is one that ends badly then a crash loop */
-    recovery_stop(&world.recovery);
+    recovery_stop(&world.recovery, world.now_us);
     crash();
     assert_int_equal(world.recovery.phase, RECOVERY_NORMAL);
 }
@@ -664,7 +664,7 @@ static void a_file_that_turned_bad_is_left_for_the_good_one(void **state)
     world.never_runs = true;
     pass(SEC + 1);
     forget();
-    fail_to_start();
+    refuse_the_file();
     world.never_runs = false;
     pass(3 * SEC);
     expect_diary("151 gone: none\n153 start with the good configuration\n");

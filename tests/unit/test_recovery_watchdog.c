@@ -200,7 +200,7 @@ static void no_watchdog_is_started_by_one_that_is_to_end(void **state)
     begin_owned(WATCHDOG_OWNER_DEVICE);
     world.resets = RESETS_UNDECIDED;
     pass(10 * SEC);
-    recovery_stop(&world.recovery);
+    recovery_stop(&world.recovery, world.now_us);
     world.resets = RESETS_ALLOWED;
     forget();
     pass(10 * SEC);
@@ -264,15 +264,51 @@ static void begin_resetting(void)
     forget();
 }
 
-static void before_a_reset_nothing_is_fed_and_nothing_runs(void **state)
+/* One more life puts it on record; then nothing is fed and nothing runs. */
+static void a_reset_is_on_record_before_the_feeding_ends(void **state)
 {
     (void)state;
     begin_resetting();
-    pass(100 * SEC);
+    world.resets = RESETS_UNDECIDED;
+    pass(30 * SEC);
+    assert_non_null(strstr(world.diary, "start\n"));
+    assert_null(strstr(world.diary, "stop\n"));
+    assert_true(world.feeds > 0);
+    world.resets = RESETS_ALLOWED;
+    forget();
+    pass(SEC);
+    assert_int_equal(word_of(&world.vitals.leave_cause), CAUSE_WATCHDOG);
+    assert_non_null(strstr(world.diary, "stop\n"));
+    assert_non_null(strstr(world.diary, "gone: stop\n"));
     assert_non_null(strstr(world.diary, "trigger\n"));
+    world.feeds = 0;
+    forget();
+    pass(100 * SEC);
     assert_null(strstr(world.diary, "start"));
+    assert_null(strstr(world.diary, "trigger"));
     assert_int_equal(world.feeds, 0);
     assert_false(world.lives);
+}
+
+static void a_reset_that_cannot_be_recorded_does_not_come(void **state)
+{
+    (void)state;
+    for (unsigned way = 0; way < 3; way++) {
+        begin_resetting();
+        world.resets = way == 0 ? RESETS_UNDECIDED : RESETS_ALLOWED;
+        world.ignores_stop = way == 1;
+        world.never_runs = way == 2;
+        while (!world.lives) {
+            pass(SEC);
+        }
+        if (way == 2) {
+            crash();
+        }
+        pass(150 * SEC);
+        assert_int_equal(world.recovery.phase, RECOVERY_STAYING);
+        assert_null(strstr(world.diary, "trigger\n"));
+        assert_true(world.feeds > 0);
+    }
 }
 
 static void a_reset_that_does_not_come_is_not_waited_for_for_ever(void **state)
@@ -352,8 +388,8 @@ static void the_ladder_holds_whatever_happens(void **state)
             while (world.now_us < begin_us + (usec_t)prng_below(&prng, 200) * SEC / 4) {
                 bool doomed =
                     world.recovery.life == LIFE_ABORTED || world.recovery.life == LIFE_KILLED;
+                bool resetting = world.recovery.reset_noted;
                 turn();
-                bool resetting = world.recovery.phase == RECOVERY_RESETTING;
                 assert_false(world.orders.feed && (doomed || resetting));
                 assert_false(world.orders.start && world.orders.kill != RECOVERY_SPARE);
                 assert_true(world.orders.wake_us >= world.now_us);
@@ -385,7 +421,8 @@ int main(void)
         cmocka_unit_test(no_watchdog_is_started_by_one_that_is_to_end),
         cmocka_unit_test(no_watchdog_is_started_between_two_lives),
         cmocka_unit_test(the_board_is_reset_only_when_all_say_so),
-        cmocka_unit_test(before_a_reset_nothing_is_fed_and_nothing_runs),
+        cmocka_unit_test(a_reset_is_on_record_before_the_feeding_ends),
+        cmocka_unit_test(a_reset_that_cannot_be_recorded_does_not_come),
         cmocka_unit_test(a_reset_that_does_not_come_is_not_waited_for_for_ever),
         cmocka_unit_test(the_ladder_holds_whatever_happens),
     };
