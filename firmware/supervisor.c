@@ -208,12 +208,41 @@ static void log_end(const struct supervisor *supervisor, const struct run_end *e
     }
 }
 
+/* At the system's limit nothing can be opened any more, and above it nothing is ever seen. */
+static void mind_system_limit(struct recovery_settings *settings)
+{
+    struct rlimit limit;
+    if (settings->descriptors > 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        settings->descriptors > limit.rlim_cur / 10 * 9) {
+        settings->descriptors = (unsigned)(limit.rlim_cur / 10 * 9);
+    }
+}
+
+/* The brief of the newest life, once it is whole. */
+static void hear(struct supervisor *supervisor)
+{
+    const struct supervised *supervised = &supervisor->supervised;
+    if (supervisor->heard == supervised->starts ||
+        atomic_load(&supervised->brief->told) != supervised->starts) {
+        return;
+    }
+    struct recovery_settings settings = supervised->brief->settings;
+    supervisor->heard = supervised->starts;
+    mind_system_limit(&settings);
+    recovery_configure(&supervisor->recovery, &settings);
+    recovery_is_good(&supervisor->recovery, supervised->brief->good);
+    if (feeder_found_running(&settings)) {
+        recovery_found_running(&supervisor->recovery);
+    }
+}
+
 /* The child has ended. True: so does the supervisor, with *end. */
 static bool judge(struct supervisor *supervisor, int status, usec_t now_us,
                   enum supervised_end *end)
 {
     struct supervised *supervised = &supervisor->supervised;
     struct run_end seen = end_of(supervisor, status);
+    hear(supervisor); /* what a short life has told */
     supervisor->child = 0;
     if (seen.cause == CAUSE_NONE && supervised->starts == 1) {
         *end = (enum supervised_end)seen.exit_code;
@@ -262,34 +291,6 @@ static bool reap(struct supervisor *supervisor, usec_t now_us, enum supervised_e
         }
     }
     return false;
-}
-
-/* At the system's limit nothing can be opened any more, and above it nothing is ever seen. */
-static void mind_system_limit(struct recovery_settings *settings)
-{
-    struct rlimit limit;
-    if (settings->descriptors > 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-        settings->descriptors > limit.rlim_cur / 10 * 9) {
-        settings->descriptors = (unsigned)(limit.rlim_cur / 10 * 9);
-    }
-}
-
-/* The brief of the newest life, once it is whole. */
-static void hear(struct supervisor *supervisor)
-{
-    const struct supervised *supervised = &supervisor->supervised;
-    if (supervisor->heard == supervised->starts ||
-        atomic_load(&supervised->brief->told) != supervised->starts) {
-        return;
-    }
-    struct recovery_settings settings = supervised->brief->settings;
-    supervisor->heard = supervised->starts;
-    mind_system_limit(&settings);
-    recovery_configure(&supervisor->recovery, &settings);
-    recovery_is_good(&supervisor->recovery, supervised->brief->good);
-    if (feeder_found_running(&settings)) {
-        recovery_found_running(&supervisor->recovery);
-    }
 }
 
 /* Turns. */
