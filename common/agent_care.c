@@ -267,7 +267,7 @@ void agent_care_begin(struct agent *agent, usec_t now_us)
     log_end(agent);
     agent->care.start_noted = true;
     agent->care.start_ordinal = store_ledger(&agent->store)->totals.ordinal;
-    store_hurry(&agent->store);
+    store_begin_run(&agent->store);
     tell_targets(agent);
 }
 

@@ -300,9 +300,10 @@ static usec_t hung_after(const struct store *store)
     return STORE_HUNG_US + making_us;
 }
 
-void store_hurry(struct store *store)
+void store_begin_run(struct store *store)
 {
     store->commit_now = true;
+    store->checkpoint_owed = true;
 }
 
 bool store_awaits(const struct store *store, usec_t *since_us, usec_t *limit_us)

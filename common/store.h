@@ -189,8 +189,9 @@ void store_clock(struct store *store, struct wall_time wall);
  * store_settled() and store_close(). It is on the device with the next checkpoint, which is owed at
  * once. */
 void store_note_end(struct store *store, const struct run_end *end);
-/* What was recorded so far is committed at once. */
-void store_hurry(struct store *store);
+/* A run begins: what was recorded so far is committed at once, and a checkpoint with it, which says
+ * in what boot that was. */
+void store_begin_run(struct store *store);
 /* An operation of the device is awaited: since when, and within which time it is given up. False:
  * none is, or it was given up. */
 bool store_awaits(const struct store *store, usec_t *since_us, usec_t *limit_us);
