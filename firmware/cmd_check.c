@@ -135,6 +135,22 @@ static void print_store_text(const struct cost *cost)
     }
 }
 
+static void print_recovery(void)
+{
+    struct recovery_settings settings;
+    char timeout[VALUE_PRINT_BYTES], feed[VALUE_PRINT_BYTES];
+    recovery_settings_of(&config, &settings);
+    const char *device = config_text(&config, &config.watchdog, WATCHDOG_DEVICE, NULL);
+    if (settings.owner == WATCHDOG_OWNER_DEVICE) {
+        printf("  watchdog    %s, %s, fed every %s%s\n", device,
+               value_print_duration(settings.timeout_us, timeout, sizeof timeout),
+               value_print_duration(settings.feed_us, feed, sizeof feed),
+               settings.reboot ? "; resets the board when safe mode cannot be left" : "");
+    } else {
+        printf("  watchdog    %s\n", device);
+    }
+}
+
 static void print_text(const char *path, const struct cost *cost)
 {
     printf("%s: clean\n", path);
@@ -152,6 +168,7 @@ static void print_text(const char *path, const struct cost *cost)
         printf("  upstream    nothing is pushed: [push] has no url\n");
     }
     print_store_text(cost);
+    print_recovery();
 }
 
 /* A number that is unknown when it is not positive. */

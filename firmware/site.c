@@ -1,13 +1,18 @@
 #include "site.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "config_file.h"
 #include "linux_clock.h"
 #include "push_transport.h"
+#include "recovery.h"
 #include "registry.h"
 #include "runner.h"
 #include "sandbox_user.h"
+#include "watchdog_sysfs.h"
 
 static void print_error(void *context, const char *file, unsigned line, const char *message)
 {
@@ -59,6 +64,54 @@ static bool user_exists(const struct config *config, struct config_errors *error
     return false;
 }
 
+/* What the driver grants is only known once the watchdog runs; what it never grants, before. */
+static bool watchdog_fits(const struct config *config, struct config_errors *errors)
+{
+    const struct config_section *section = &config->watchdog;
+    struct recovery_settings settings;
+    char folder[WATCHDOG_FOLDER_BYTES];
+    uint32_t least_s = 0, most_s = 0;
+    recovery_settings_of(config, &settings);
+    usec_t asked_s = settings.timeout_us / USEC_PER_SEC;
+    if (settings.owner != WATCHDOG_OWNER_DEVICE) {
+        return true;
+    }
+    if (access(settings.device, F_OK) != 0) {
+        config_error_at(config, section, config_setting(config, section, WATCHDOG_DEVICE, 0),
+                        errors, "'device': there is no %s on this machine", settings.device);
+        return false;
+    }
+    if (!watchdog_sysfs_of(WATCHDOG_SYSFS_ROOT, settings.device, folder)) {
+        return true;
+    }
+    (void)watchdog_sysfs_number(folder, "min_timeout", &least_s);
+    (void)watchdog_sysfs_number(folder, "max_timeout", &most_s);
+    if (asked_s >= least_s && (most_s == 0 || asked_s <= most_s)) {
+        return true;
+    }
+    config_error_at(config, section, config_setting(config, section, WATCHDOG_TIMEOUT, 0), errors,
+                    "'timeout': %s grants %" PRIu32 "s to %" PRIu32 "s", settings.device, least_s,
+                    most_s);
+    return false;
+}
+
+static bool action_runs(const struct config *config, struct config_errors *errors)
+{
+    const struct config_section *section = &config->watchdog;
+    const char *action = config_text(config, section, WATCHDOG_ACTION, NULL);
+    char program[256];
+    if (!action) {
+        return true;
+    }
+    (void)snprintf(program, sizeof program, "%.*s", (int)strcspn(action, " \t"), action);
+    if (access(program, X_OK) == 0) {
+        return true;
+    }
+    config_error_at(config, section, config_setting(config, section, WATCHDOG_ACTION, 0), errors,
+                    "'action': %s is no program that can be run here", program);
+    return false;
+}
+
 bool site_opens(const struct config *config, struct config_errors *errors)
 {
     static const enum clock_trust trust = CLOCK_TRUST_PLAUSIBLE;
@@ -67,6 +120,8 @@ bool site_opens(const struct config *config, struct config_errors *errors)
     unsigned count;
     const struct probe_ops *const *ops = registry_ops(&count);
     bool good = user_exists(config, errors);
+    good = watchdog_fits(config, errors) && good;
+    good = action_runs(config, errors) && good;
     struct runner *runner = runner_new(config, ops, count, &clock, &no_resolver, 1, errors);
     good = runner != NULL && good;
     runner_free(runner);
