@@ -11,6 +11,17 @@ void feeder_init(struct feeder *feeder)
     notify_open(&feeder->notify);
 }
 
+void feeder_mind_manager(struct feeder *feeder, struct recovery_settings *settings)
+{
+    bool asks = feeder->notify.watchdog_us > 0 && !feeder->notify.watchdog_of_other;
+    if (asks && settings->owner == WATCHDOG_OWNER_NONE) {
+        settings->owner = WATCHDOG_OWNER_SYSTEMD;
+    } else if (asks && settings->owner != WATCHDOG_OWNER_SYSTEMD) {
+        struct watchdog manager = watchdog_systemd(&feeder->notify);
+        (void)manager.stop(manager.context);
+    }
+}
+
 bool feeder_found_running(const struct recovery_settings *settings)
 {
     return settings->owner == WATCHDOG_OWNER_DEVICE && watchdog_device_running(settings->device);

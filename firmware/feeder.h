@@ -23,6 +23,10 @@ struct feeder {
 
 /* Takes the addresses the service manager has left in the environment. */
 void feeder_init(struct feeder *feeder);
+/* A service manager that asks for signs of life ($WATCHDOG_USEC) would end a service that gives
+ * none, so it is the owner where the configuration names none, and told not to ask where that names
+ * another. */
+void feeder_mind_manager(struct feeder *feeder, struct recovery_settings *settings);
 /* Whether the board's watchdog, if settings name one, runs already. */
 bool feeder_found_running(const struct recovery_settings *settings);
 /* Carries out the orders about the watchdog, and tells `recovery` how it went. */

@@ -35,11 +35,12 @@ struct supervisor {
     struct recovery recovery;
     struct feeder feeder;
     struct site_command command;
-    struct recheck recheck; /* of the file, at SIGHUP */
-    pid_t child;            /* 0: none */
-    unsigned heard;         /* the life whose brief was read */
-    uint64_t oom_kills;     /* before this life */
-    bool stopping;          /* SIGTERM or SIGINT came */
+    struct process_usage usage; /* of the child */
+    struct recheck recheck;     /* of the file, at SIGHUP */
+    pid_t child;                /* 0: none */
+    unsigned heard;             /* the life whose brief was read */
+    uint64_t oom_kills;         /* before this life */
+    bool stopping;              /* SIGTERM or SIGINT came */
     usec_t wake_us;
 };
 
@@ -145,6 +146,7 @@ static void start(struct supervisor *supervisor, bool use_good, usec_t now_us)
     if (supervisor->child == 0) {
         live(supervisor, parent);
     } else if (supervisor->child > 0) {
+        process_usage_open(&supervisor->usage, supervisor->child);
         recovery_born(&supervisor->recovery, now_us);
         return;
     }
@@ -229,6 +231,7 @@ static void hear(struct supervisor *supervisor)
     struct recovery_settings settings = supervised->brief->settings;
     supervisor->heard = supervised->starts;
     mind_system_limit(&settings);
+    feeder_mind_manager(&supervisor->feeder, &settings);
     recovery_configure(&supervisor->recovery, &settings);
     recovery_is_good(&supervisor->recovery, supervised->brief->good);
     if (feeder_found_running(&settings)) {
@@ -244,6 +247,7 @@ static bool judge(struct supervisor *supervisor, int status, usec_t now_us,
     struct run_end seen = end_of(supervisor, status);
     hear(supervisor); /* what a short life has told */
     supervisor->child = 0;
+    process_usage_close(&supervisor->usage);
     if (seen.cause == CAUSE_NONE && supervised->starts == 1) {
         *end = (enum supervised_end)seen.exit_code;
         return true;
@@ -319,7 +323,7 @@ static void take_stock(struct supervisor *supervisor, usec_t now_us)
     recheck_step(&supervisor->recheck, now_us);
     hear(supervisor);
     if (supervisor->child) {
-        (void)process_usage(supervisor->child, &usage);
+        (void)process_usage_read(&supervisor->usage, &usage);
     }
     struct recovery_orders orders = recovery_step(&supervisor->recovery, &usage, now_us);
     obey(supervisor, &orders, now_us);

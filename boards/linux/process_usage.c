@@ -20,30 +20,18 @@ struct entry {
     char name[];
 };
 
-static bool read_start(const char *path, char *text, size_t size)
-{
-    ssize_t got = -1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    if (fd >= 0) {
-        got = read(fd, text, size - 1);
-        (void)close(fd);
-    }
-    text[got > 0 ? got : 0] = '\0';
-    return got > 0;
-}
-
 /* Resident pages are the second number of statm. */
-static uint64_t resident_bytes(pid_t pid)
+static uint64_t resident_bytes(int statm)
 {
     long page_bytes = sysconf(_SC_PAGESIZE);
-    char path[48], text[128];
+    char text[128];
+    ssize_t got = statm >= 0 ? pread(statm, text, sizeof text - 1, 0) : -1;
     char *second;
 
-    (void)snprintf(path, sizeof path, "/proc/%ld/statm", (long)pid);
-    if (!read_start(path, text, sizeof text) || page_bytes <= 0) {
+    if (got <= 0 || page_bytes <= 0) {
         return 0;
     }
+    text[got] = '\0';
     second = strchr(text, ' ');
     return second != NULL ? strtoull(second, NULL, 10) * (uint64_t)page_bytes : 0;
 }
@@ -67,33 +55,56 @@ static unsigned count_chunk(const uint8_t *bytes, size_t filled)
     return count;
 }
 
-/* opendir() would allocate. */
-static unsigned count_descriptors(pid_t pid)
+/* readdir() would allocate. */
+static unsigned count_descriptors(int folder)
 {
     uint8_t chunk[1024];
     unsigned count = 0;
-    char path[48];
     long got;
-    int fd;
 
-    (void)snprintf(path, sizeof path, "/proc/%ld/fd", (long)pid);
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
+    if (folder < 0 || lseek(folder, 0, SEEK_SET) != 0) {
         return 0;
     }
     do {
-        got = syscall(SYS_getdents64, fd, chunk, sizeof chunk);
+        got = syscall(SYS_getdents64, folder, chunk, sizeof chunk);
         count += got > 0 ? count_chunk(chunk, (size_t)got) : 0;
     } while (got > 0 && count < DESCRIPTORS_MAX);
-    (void)close(fd);
     return count;
 }
 
-bool process_usage(pid_t pid, struct recovery_usage *usage)
+static int open_of(pid_t pid, const char *what, int flags)
 {
-    usage->memory_bytes = resident_bytes(pid);
-    usage->descriptors = count_descriptors(pid);
+    char path[48];
+
+    (void)snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, what);
+    return open(path, O_RDONLY | O_CLOEXEC | flags);
+}
+
+void process_usage_open(struct process_usage *of, pid_t pid)
+{
+    of->memory = open_of(pid, "statm", 0);
+    of->descriptors = open_of(pid, "fd", O_DIRECTORY);
+}
+
+bool process_usage_read(const struct process_usage *of, struct recovery_usage *usage)
+{
+    usage->memory_bytes = resident_bytes(of->memory);
+    usage->descriptors = count_descriptors(of->descriptors);
     return usage->memory_bytes > 0 || usage->descriptors > 0;
+}
+
+static void close_one(int *fd)
+{
+    if (*fd > 0) { /* 0 is somebody's standard input */
+        (void)close(*fd);
+    }
+    *fd = -1;
+}
+
+void process_usage_close(struct process_usage *of)
+{
+    close_one(&of->memory);
+    close_one(&of->descriptors);
 }
 
 /* The file is some 3 KiB, and the line stands near its middle: it is looked for in chunks that

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,6 +46,17 @@ static pid_t child_with(unsigned descriptors, size_t bytes)
     return child;
 }
 
+/* As a parent that opened it in time. */
+static bool look(pid_t child, struct recovery_usage *usage)
+{
+    struct process_usage of;
+    process_usage_open(&of, child);
+    bool known = process_usage_read(&of, usage);
+    process_usage_close(&of);
+    process_usage_close(&of);
+    return known;
+}
+
 static void end(pid_t child)
 {
     assert_int_equal(kill(child, SIGKILL), 0);
@@ -58,12 +70,12 @@ static void descriptors_are_counted_to_the_last(void **state)
     pid_t child = child_with(0, 0);
 
     (void)state;
-    assert_true(process_usage(child, &bare));
+    assert_true(look(child, &bare));
     assert_true(bare.descriptors >= 2);
     end(child);
     for (unsigned i = 0; i < ARRAY_LEN(counts); i++) {
         child = child_with(counts[i], 0);
-        assert_true(process_usage(child, &usage));
+        assert_true(look(child, &usage));
         assert_int_equal(usage.descriptors, bare.descriptors + counts[i]);
         end(child);
     }
@@ -76,10 +88,10 @@ static void memory_is_what_is_resident(void **state)
     pid_t child = child_with(0, 0);
 
     (void)state;
-    assert_true(process_usage(child, &bare));
+    assert_true(look(child, &bare));
     end(child);
     child = child_with(0, bytes);
-    assert_true(process_usage(child, &usage));
+    assert_true(look(child, &usage));
     end(child);
     assert_true(usage.memory_bytes >= bare.memory_bytes + bytes - bytes / 8);
     assert_true(usage.memory_bytes <= bare.memory_bytes + bytes + bytes / 8);
@@ -92,9 +104,46 @@ static void nothing_is_known_of_a_process_that_is_not_there(void **state)
 
     (void)state;
     end(child);
-    assert_false(process_usage(child, &usage));
+    assert_false(look(child, &usage));
     assert_true(usage.memory_bytes == 0);
     assert_int_equal(usage.descriptors, 0);
+}
+
+static void what_is_open_stays_readable_when_the_child_hides(void **state)
+{
+    struct recovery_usage usage;
+    struct process_usage of;
+    int hide[2], hidden[2];
+    char byte;
+
+    (void)state;
+    assert_int_equal(pipe(hide) + pipe(hidden), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)!read(hide[0], &byte, 1);
+        (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        (void)!write(hidden[1], "y", 1);
+        (void)pause();
+        _exit(0);
+    }
+    process_usage_open(&of, child);
+    assert_int_equal(write(hide[1], "g", 1), 1);
+    assert_int_equal(read(hidden[0], &byte, 1), 1);
+    if (geteuid() == 0) { /* root would see it anyway */
+        assert_int_equal(setegid(65534) + seteuid(65534), 0);
+    }
+    bool known = process_usage_read(&of, &usage);
+    assert_int_equal(seteuid(getuid()) + setegid(getgid()), 0);
+    assert_true(known);
+    assert_true(usage.memory_bytes > 0);
+    assert_true(usage.descriptors >= 4);
+    end(child);
+    assert_false(process_usage_read(&of, &usage));
+    process_usage_close(&of);
+    for (unsigned i = 0; i < 2; i++) {
+        (void)close(hide[i]);
+        (void)close(hidden[i]);
+    }
 }
 
 /* The other way to the same number. */
@@ -121,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(descriptors_are_counted_to_the_last),
         cmocka_unit_test(memory_is_what_is_resident),
+        cmocka_unit_test(what_is_open_stays_readable_when_the_child_hides),
         cmocka_unit_test(nothing_is_known_of_a_process_that_is_not_there),
         cmocka_unit_test(kills_for_want_of_memory_are_the_kernels_count),
     };
