@@ -184,22 +184,21 @@ class Kill:
         return f"kill {self.begun:.3f}..{self.over:.3f} window {self.window:g}"
 
 
-def pair(requests, results, gave_up=()):
-    """Requests without a result, and results without a request. `gave_up`: more reasons that need
-    none."""
+def pair(requests, results, turn_takes=STAMP):
+    """Requests without a result, and results without a request. `turn_takes`: a turn of the agent's loop, whose beginning is the end of all results in it."""
     alone, invented = [], []
     turn = 0
     for number, result in enumerate(results):
         following = results[number + 1].start if number + 1 < len(results) else float("inf")
         # A request that reaches a busy target after its run timed out still belongs to that run.
-        late = 1.0 * PATIENCE if result.reason == "timeout" else STAMP
+        late = 1.0 * PATIENCE if result.reason == "timeout" else turn_takes
         until = min(result.end + late, max(following - STAMP, result.end))
         while turn < len(requests) and requests[turn].came < result.start - STAMP:
             alone.append(requests[turn])
             turn += 1
         if turn < len(requests) and requests[turn].came <= until:
             turn += 1
-        elif result.reason not in ("timeout", "connect", "refused", "reset", *gave_up):
+        elif result.reason not in ("timeout", "connect", "refused", "reset"):
             invented.append(result)
     alone.extend(requests[turn:])
     return alone, invented
@@ -208,14 +207,14 @@ def pair(requests, results, gave_up=()):
 class Account:
     """Of one agent: what its targets served, and what its store says."""
 
-    def __init__(self, urls, kills, requests, results, begun=0.0, gave_up=()):
+    def __init__(self, urls, kills, requests, results, begun=0.0, turn_takes=STAMP):
         self.lost_in_flight = self.lost_uncommitted = self.matched = 0
         self.oldest_loss = 0.0  # seconds before its kill at which a lost result was recorded
         self.problems = []
         in_flight, uncommitted = set(), collections.defaultdict(list)
         for url in urls:
             served = [one for one in requests[url] if one.came >= begun]
-            alone, invented = pair(served, results[url], gave_up)
+            alone, invented = pair(served, results[url], turn_takes)
             self.matched += len(served) - len(alone)
             self.problems += [f"{url}: a result nobody served: {one}" for one in invented]
             for request in alone:

@@ -141,14 +141,19 @@ class Site:
         return {dict(labels)["epoch"] for name, labels in self.series()
                 if name == "picket_probe_results_total"}
 
-    def settle(self, gave_up=()):
+    def settle(self, **account):
         """After an orderly stop: what was pushed last, what the store holds and what the targets
-        served are the same. Returns the account. `gave_up`: reasons of failures that need no
-        request."""
-        test, results, series = self.test, dump(self.store), self.series()
+        served are the same. Returns the account, which is kept with these options."""
+        results = dump(self.store)
         served = {url: self.test.targets.served(url) for url in self.urls.values()}
-        account = Account(self.urls.values(), self.kills, served, results, gave_up=gave_up)
-        test.assertEqual(account.problems, [], f"{self.name}, {self.store}")
+        account = Account(self.urls.values(), self.kills, served, results, **account)
+        self.test.assertEqual(account.problems, [], f"{self.name}, {self.store}")
+        self.check_totals(results)
+        return account
+
+    def check_totals(self, results):
+        """What was pushed last is what the store holds, and nothing was dropped."""
+        test, series = self.test, self.series()
         for probe, url in self.urls.items():
             mine = results[url]
             for outcome in ("success", "failure", "unknown"):
@@ -168,7 +173,6 @@ class Site:
         kept = stats(self.store)
         test.assertEqual(kept["dropped"], {"wrap": 0, "memory": 0, "damaged": 0})
         test.assertTrue(kept["clean_stop"])
-        return account
 
     def check_schedule(self, probe, results, series):
         missed = series.value("picket_probe_missed_total", probe=probe)
