@@ -36,6 +36,7 @@ void recovery_configure(struct recovery *recovery, const struct recovery_setting
 {
     if (recovery->armed && asks_for_another(&recovery->settings, settings)) {
         recovery->found_running = recovery->settings.owner == WATCHDOG_OWNER_DEVICE;
+        recovery->let_go = settings->owner == WATCHDOG_OWNER_NONE;
         recovery->armed = false;
         recovery->arm_again_us = 0;
     }

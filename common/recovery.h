@@ -122,6 +122,7 @@ struct recovery {
     bool good_known, good_used, good_kept; /* one exists; this life runs it; this life's is it */
 
     bool armed;         /* the watchdog runs */
+    bool let_go;        /* it runs, and is not wanted any more */
     bool found_running; /* before anybody here started it */
     bool refused;       /* it could not be started: tried again at … */
     struct watchdog_grant grant;

@@ -58,6 +58,11 @@ static usec_t feed_interval(const struct recovery *recovery)
 void recovery_step_watchdog(struct recovery *recovery, bool fresh, usec_t now_us,
                             struct recovery_orders *orders)
 {
+    if (recovery->let_go) {
+        orders->disarm = true;
+        recovery->let_go = recovery->found_running = false;
+        return;
+    }
     if (!recovery->armed) {
         orders->arm = recovery->life == LIFE_RUNNING && fresh && wants_watchdog(recovery) &&
                       now_us >= recovery->arm_again_us && !recovery->ending;

@@ -1,5 +1,6 @@
 /* run -c FILE: the agent in the foreground, as init systems want it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "site.h"
 #include "supervisor.h"
 #include "verbs.h"
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct run_arguments {
     const char *file;
@@ -85,11 +88,13 @@ static bool copy_input(int fd)
 }
 
 /* Puts what standard input says into a file in memory in its place: each life of the agent reads it
- * from the beginning. */
+ * from the beginning. It is sealed, since the agent has it too, and what it says is what a parent
+ * with more rights does. */
 static bool keep_input(void)
 {
-    int fd = memfd_create("picket-configuration", MFD_CLOEXEC);
-    bool good = fd >= 0 && copy_input(fd) && dup2(fd, STDIN_FILENO) == STDIN_FILENO;
+    int fd = memfd_create("picket-configuration", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    bool good = fd >= 0 && copy_input(fd) && fcntl(fd, F_ADD_SEALS, SEALS) == 0 &&
+                dup2(fd, STDIN_FILENO) == STDIN_FILENO;
     if (!good) {
         fprintf(stderr, "picket: error: standard input: %s\n", strerror(errno));
     }
@@ -135,6 +140,8 @@ static enum supervised_end run_agent(void *context, struct supervised *supervise
         return SUPERVISED_RELOAD;
     case DAEMON_REFUSED:
         return SUPERVISED_FAILED;
+    case DAEMON_UNFIT:
+        return SUPERVISED_UNFIT;
     case DAEMON_STOPPED:
         break;
     }
@@ -176,6 +183,7 @@ int cmd_run(int argc, char **argv)
     case SUPERVISED_BAD_CONFIG:
         return EXIT_CODE_USAGE;
     case SUPERVISED_FAILED:
+    case SUPERVISED_UNFIT:
         return EXIT_CODE_FAILURE;
     case SUPERVISED_STOPPED:
         break;

@@ -359,9 +359,10 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
     daemon->clock = linux_clock(&daemon->trust);
     daemon->logger = linux_logger(&daemon->logger_state, configured_log_level(config));
     reload_init(&daemon->reload, path, &daemon->logger);
-    if (open_ports(daemon) || enter_sandbox(daemon) || open_agent(daemon) || open_server(daemon)) {
+    enum error error = open_ports(daemon);
+    if (error || enter_sandbox(daemon) || open_agent(daemon) || open_server(daemon)) {
         close_all(daemon);
-        return DAEMON_REFUSED;
+        return error == ERROR_INVALID ? DAEMON_UNFIT : DAEMON_REFUSED;
     }
     logger_printf(&daemon->logger, LOG_LEVEL_INFO, "%s (%s) site %s: %u probes, %u targets, %s",
                   picket_version, picket_commit, config_site(config), config->probe_count,

@@ -14,6 +14,7 @@ enum daemon_end {
     DAEMON_STOPPED, /* SIGTERM or SIGINT: pushed a last time and ended in order */
     DAEMON_RELOAD,  /* SIGHUP and the new file is good: ended in order, start again with it */
     DAEMON_REFUSED, /* could not start; the reason was printed */
+    DAEMON_UNFIT,   /* likewise: what the configuration names cannot be opened */
 };
 
 /* Runs until a signal ends it. `path` is read again on SIGHUP. `config` and `supervised` are

@@ -180,6 +180,7 @@ static struct run_end end_of(const struct supervisor *supervisor, int status)
         break;
     case SUPERVISED_FAILED:
     case SUPERVISED_BAD_CONFIG:
+    case SUPERVISED_UNFIT:
         end.cause = CAUSE_NONE;
         break;
     default:
@@ -252,7 +253,7 @@ static bool judge(struct supervisor *supervisor, int status, usec_t now_us,
         *end = (enum supervised_end)seen.exit_code;
         return true;
     }
-    if (seen.exit_code == SUPERVISED_BAD_CONFIG) {
+    if (seen.exit_code == SUPERVISED_BAD_CONFIG || seen.exit_code == SUPERVISED_UNFIT) {
         recovery_file_refused(&supervisor->recovery);
     }
     struct run_end why = recovery_gone(&supervisor->recovery, &seen, now_us);

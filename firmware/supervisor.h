@@ -28,6 +28,7 @@ enum supervised_end {
     SUPERVISED_RELOAD = 64,     /* in order, to start again with the new configuration */
     SUPERVISED_FAILED = 65,     /* could not start; it said why */
     SUPERVISED_BAD_CONFIG = 66, /* likewise: the configuration has errors */
+    SUPERVISED_UNFIT = 67,      /* likewise: what it names cannot be opened; FAILED to the caller */
 };
 
 /* The longest command of a site action, its NUL included. */
