@@ -76,7 +76,6 @@ struct agent_care {
     usec_t heartbeat_us;   /* … and comes round at least this often */
     usec_t check_us;       /* when what is slow to look at is looked at again */
     usec_t start_limit_us; /* due starts may wait this long for a run to end */
-    bool run_overdue;
     usec_t store_since_us; /* of the operation whose row is armed */
     usec_t push_until_us;  /* when the reply to the push in flight is overdue */
     usec_t restarts_us;    /* when the first of the restarts below was */

@@ -244,7 +244,6 @@ static void tell_targets(struct agent *agent)
     for (unsigned i = 0; i < agent->config->target_count; i++) {
         vitals_set(&vitals->ids[i], ledger->entries[i].id);
     }
-    vitals_set(&vitals->targets, agent->config->target_count);
     vitals_set(&vitals->running, 1);
 }
 
@@ -319,50 +318,58 @@ bool agent_care_admits(const struct agent *agent, unsigned target, usec_t now_us
     return !is_barred(agent, target) && now_us >= agent->states[target].not_before_us;
 }
 
-static void slow_down(struct agent *agent, unsigned target, usec_t now_us)
+/* From start to start, as far as it was slowed down. */
+static usec_t pace_of(const struct agent *agent, unsigned target)
+{
+    usec_t interval_us = config_target_probe(agent->config, target)->interval_us;
+    usec_t pace_us = interval_us;
+    for (unsigned i = 0; i < agent->states[target].slowed && pace_us < SLOWEST_US; i++) {
+        pace_us *= 2;
+    }
+    return usec_max(interval_us, usec_min(pace_us, SLOWEST_US));
+}
+
+static void slow_down(struct agent *agent, unsigned target)
 {
     struct target_state *state = &agent->states[target];
     const struct config_probe *probe = config_target_probe(agent->config, target);
-    usec_t interval_us = probe->interval_us;
-    if (interval_us >= SLOWEST_US) {
+    state->overruns = 0;
+    if (pace_of(agent, target) >= SLOWEST_US) {
         return;
     }
     state->slowed++;
-    state->overruns = 0;
     logger_printf(&agent->ports.logger, LOG_LEVEL_WARNING,
                   "probe %s (%.160s) keeps ending past its timeout: it runs less often",
                   config_probe_name(agent->config, probe), config_instance(agent->config, target));
     store_count(&agent->store, LEDGER_CARE_FIRST + CARE_PROBE_SLOWED, 1);
-    (void)now_us;
 }
 
-static void set_pace(struct agent *agent, unsigned target, usec_t now_us)
+/* Within a minute, or as many runs again as are too many: most of them overran. */
+static void count_overrun(struct agent *agent, unsigned target, unsigned limit, usec_t now_us)
 {
     struct target_state *state = &agent->states[target];
-    usec_t pace_us = config_target_probe(agent->config, target)->interval_us;
-    for (unsigned i = 0; i < state->slowed && pace_us < SLOWEST_US; i++) {
-        pace_us *= 2;
+    usec_t window_us = usec_max(OVERRUNS_US, 2 * (usec_t)limit * pace_of(agent, target));
+    if (state->overruns == 0 || now_us - state->overruns_us > window_us) {
+        state->overruns = 0;
+        state->overruns_us = now_us;
     }
-    state->not_before_us = state->slowed > 0 ? now_us + usec_min(pace_us, SLOWEST_US) : 0;
+    state->overruns++;
+    if (state->overruns >= limit) {
+        slow_down(agent, target);
+    }
 }
 
 void agent_care_ended(struct agent *agent, unsigned target, usec_t now_us)
 {
     struct target_state *state = &agent->states[target];
-    uint64_t limit = (uint64_t)setting(agent, WATCHDOG_OVERRUNS);
+    unsigned limit = (unsigned)setting(agent, WATCHDOG_OVERRUNS);
     if (now_us - state->run_until_us <= OVERRUN_US) {
         state->slowed = 0;
     } else if (limit > 0) {
-        if (state->overruns == 0 || now_us - state->overruns_us > OVERRUNS_US) {
-            state->overruns = 0;
-            state->overruns_us = now_us;
-        }
-        state->overruns++;
-        if (state->overruns >= limit) {
-            slow_down(agent, target, now_us);
-        }
+        count_overrun(agent, target, limit, now_us);
     }
-    set_pace(agent, target, now_us);
+    usec_t pace_us = pace_of(agent, target);
+    state->not_before_us = state->slowed > 0 ? now_us + pace_us : 0;
 }
 
 /* Level 1: parts. */
@@ -418,7 +425,6 @@ static void check_runs(struct agent *agent, usec_t now_us)
         overdue = overdue || (agent->schedule.entries[i].running &&
                               now_us - agent->states[i].run_until_us > AGENT_OVERDUE_US);
     }
-    agent->care.run_overdue = overdue;
     if (agent->runs_in_flight == 0) {
         vital_rest(vitals, VITAL_RUNS);
     } else if (!vital_is_armed(vitals, VITAL_RUNS)) {
@@ -469,7 +475,9 @@ static usec_t last_through(const struct agent *agent, usec_t now_us)
             &config->probes[config_find_probe(config, config_setting_text(config, named))];
         for (unsigned j = 0; j < probe->target_count; j++) {
             unsigned target = probe->first_target + j;
-            if (!agent->seen[target] || agent->last[target].outcome != OUTCOME_FAILURE) {
+            const struct result *last = &agent->last[target];
+            if (!agent->seen[target] || last->outcome != OUTCOME_FAILURE ||
+                last->started_us < through_us) { /* that was another outage */
                 return now_us;
             }
         }

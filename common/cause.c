@@ -46,7 +46,8 @@ enum cause cause_judge(const struct cause_evidence *evidence)
     if (!evidence->has_store) {
         return CAUSE_NONE;
     }
-    if (evidence->clean) {
+    bool no_reset = evidence->same_boot && evidence->said == CAUSE_WATCHDOG;
+    if (evidence->clean && !no_reset) {
         return evidence->said != CAUSE_NONE ? evidence->said : CAUSE_STOP;
     }
     return evidence->same_boot ? judge_same_boot(evidence) : judge_new_boot(evidence);

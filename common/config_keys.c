@@ -175,8 +175,7 @@ const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT] = {
          .min = 0,
          .max = 1000,
          .fallback = "20",
-         .help =
-             "a probe that ends past its timeout this often in a minute runs less often; 0: never"},
+         .help = "a probe that ends past its timeout this often runs less often; 0: never"},
     [WATCHDOG_SUBSYSTEM_RESTARTS] = {.name = "subsystem_restarts",
                                      .type = SETTING_INTEGER,
                                      .min = 0,

@@ -98,7 +98,7 @@ static void check_times(struct config_loader *loader)
 
     recovery_settings_of(config, &settings);
     usec_t least_us = settings.feed_us + settings.hang_us + settings.abort_us + START_MARGIN_US;
-    bool resets = settings.owner == WATCHDOG_OWNER_DEVICE;
+    bool resets = settings.owner == WATCHDOG_OWNER_DEVICE || settings.owner == WATCHDOG_OWNER_PROCD;
     (void)value_print_duration(settings.timeout_us, timeout, sizeof timeout);
     if (own(config, WATCHDOG_FEED) != NULL && 2 * settings.feed_us > settings.timeout_us) {
         config_error_at(config, &config->watchdog, own(config, WATCHDOG_FEED), loader->errors,
@@ -108,7 +108,7 @@ static void check_times(struct config_loader *loader)
     } else if (resets && least_us > settings.timeout_us) {
         config_error_at(
             config, &config->watchdog, own(config, WATCHDOG_TIMEOUT), loader->errors,
-            "'timeout' %s: the board would be reset before the agent could be "
+            "'timeout' %s: it would be over before the agent could be "
             "restarted; 'feed', 'hang' and 'abort' take %s",
             timeout,
             value_print_duration((least_us + USEC_PER_MSEC - 1) / USEC_PER_MSEC * USEC_PER_MSEC,
@@ -172,6 +172,13 @@ static void check_named(struct config_loader *loader, enum watchdog_key key)
                             "'%s': no probe%s is named '%.*s'", config_watchdog_keys[key].name,
                             probe == CONFIG_NO_PROBE ? "" : " that is enabled",
                             config_shown(name, setting->length), name);
+        } else if (key == WATCHDOG_ACTION_REFERENCE &&
+                   2 * config->probes[probe].interval_us > number(config, WATCHDOG_ACTION_AFTER)) {
+            config_error_at(
+                config, &config->watchdog, setting, loader->errors,
+                "'action_reference': '%.*s' runs less than twice in 'action_after', and "
+                "would tell of another outage",
+                config_shown(name, setting->length), name);
         }
     }
 }
@@ -192,7 +199,9 @@ static void check_action(struct config_loader *loader)
         return;
     }
     const char *action = config_text(config, &config->watchdog, WATCHDOG_ACTION, NULL);
-    if (action != NULL && action[0] != '/') {
+    if (action != NULL && strlen(action) >= RECOVERY_ACTION_BYTES) {
+        complain(loader, WATCHDOG_ACTION, "is too long: at most 511 bytes");
+    } else if (action != NULL && action[0] != '/') {
         complain(loader, WATCHDOG_ACTION, "write an absolute path, and arguments after blanks");
     }
     if (!config_stands(config, &config->watchdog, WATCHDOG_ACTION_REFERENCE)) {

@@ -35,9 +35,7 @@ static bool asks_for_another(const struct recovery_settings *before,
 void recovery_configure(struct recovery *recovery, const struct recovery_settings *settings)
 {
     if (recovery->armed && asks_for_another(&recovery->settings, settings)) {
-        recovery->found_running = recovery->settings.owner == WATCHDOG_OWNER_DEVICE;
-        recovery->let_go = settings->owner == WATCHDOG_OWNER_NONE;
-        recovery->armed = false;
+        recovery->changed = true;
         recovery->arm_again_us = 0;
     }
     recovery->settings = *settings;
@@ -126,6 +124,7 @@ void recovery_file_refused(struct recovery *recovery)
 void recovery_stop(struct recovery *recovery, usec_t now_us)
 {
     recovery->ending = true;
+    vitals_set(&recovery->vitals->leave_cause, CAUSE_NONE);
     if (recovery->life == LIFE_RUNNING) {
         recovery->life = LIFE_STOPPING;
         recovery->told_us = now_us;
@@ -135,8 +134,8 @@ void recovery_stop(struct recovery *recovery, usec_t now_us)
 void recovery_hurry(struct recovery *recovery, usec_t now_us)
 {
     if (recovery->life == LIFE_NONE) {
-        recovery->good_used = false;
-        recovery->respawn_us = now_us;
+        recovery_begin_anew(recovery, now_us);
+        recovery_tell_mandate(recovery);
     }
 }
 

@@ -34,6 +34,8 @@
 #include "respawn.h"
 #include "watchdog.h"
 
+/* The longest command of a site action, its NUL included. */
+#define RECOVERY_ACTION_BYTES 512
 /* The longest ring of restarts that can be asked for. */
 #define RECOVERY_RESTARTS_MAX 32
 /* A life must get from its birth to its loop within this. */
@@ -122,7 +124,7 @@ struct recovery {
     bool good_known, good_used, good_kept; /* one exists; this life runs it; this life's is it */
 
     bool armed;         /* the watchdog runs */
-    bool let_go;        /* it runs, and is not wanted any more */
+    bool changed;       /* it runs, and another was asked for: fed on until that one runs */
     bool found_running; /* before anybody here started it */
     bool refused;       /* it could not be started: tried again at … */
     struct watchdog_grant grant;
@@ -165,7 +167,9 @@ void recovery_hurry(struct recovery *recovery, usec_t now_us);
 struct recovery_orders recovery_step(struct recovery *recovery, const struct recovery_usage *usage,
                                      usec_t now_us);
 
-/* How the orders about the watchdog went. */
+/* How the orders about the watchdog went. A watchdog that was to be disarmed and cannot be is fed
+ * on. */
+void recovery_runs_on(struct recovery *recovery);
 void recovery_armed(struct recovery *recovery, enum error error, const struct watchdog_grant *grant,
                     usec_t now_us);
 

@@ -75,7 +75,6 @@ struct vitals {
     _Atomic uint32_t workers_replaced; /* in this life: threads that were written off */
     _Atomic uint32_t judged;         /* 1: how the run before this supervisor ended was taken up */
     _Atomic uint32_t actions_wanted; /* site actions asked for since the supervisor began */
-    _Atomic uint32_t targets;        /* of this life */
     _Atomic uint32_t ids[CAP_TARGETS];       /* of the targets in the ledger; 0: not known yet */
     _Atomic uint32_t counted[VITALS_CAUSES]; /* of mandate.ends */
     struct mandate mandate;

@@ -48,25 +48,33 @@ static void choose_port(struct feeder *feeder, const struct recovery_settings *s
     }
 }
 
-/* One that the configuration names no longer is ended first. */
-static void let_go(struct feeder *feeder, const struct recovery_settings *settings)
+/* One that the configuration names no longer is ended first. False: it cannot be. */
+static bool let_go(struct feeder *feeder, const struct recovery_settings *settings)
 {
     bool same = feeder->owner == settings->owner &&
                 (settings->owner != WATCHDOG_OWNER_DEVICE ||
                  strncmp(feeder->path, settings->device, sizeof feeder->path) == 0);
     if (feeder->owner != WATCHDOG_OWNER_NONE && !same) {
-        (void)feeder->port.stop(feeder->port.context);
+        if (!feeder->port.stop(feeder->port.context)) {
+            return false;
+        }
         feeder->owner = WATCHDOG_OWNER_NONE;
     }
     if (feeder->owner == WATCHDOG_OWNER_NONE) {
         choose_port(feeder, settings);
     }
+    return true;
 }
 
 static void arm(struct feeder *feeder, struct recovery *recovery, usec_t now_us)
 {
     struct watchdog_grant grant = {0};
-    let_go(feeder, &recovery->settings);
+    if (!let_go(feeder, &recovery->settings)) {
+        (void)snprintf(grant.note, sizeof grant.note, "the one before, which cannot be stopped");
+        recovery_armed(recovery, ERROR_NONE, &grant, now_us);
+        recovery_runs_on(recovery);
+        return;
+    }
     enum error error =
         feeder->port.start(feeder->port.context, recovery->settings.timeout_us, &grant);
     recovery_armed(recovery, error, &grant, now_us);
@@ -85,8 +93,8 @@ void feeder_obey(struct feeder *feeder, struct recovery *recovery,
     if (orders->trigger) {
         port->trigger(port->context);
     }
-    if (orders->disarm) {
-        (void)port->stop(port->context);
+    if (orders->disarm && !port->stop(port->context)) {
+        recovery_runs_on(recovery);
     }
 }
 
@@ -106,8 +114,7 @@ void feeder_tell(struct feeder *feeder, const struct recovery *recovery)
     unsigned state = 1u + (unsigned)recovery->phase;
     state = 4 * state + (recovery->life == LIFE_NONE ? 2u : 0u) + (recovery->ran ? 1u : 0u);
     if (!feeder->told_ready && recovery->ran) {
-        feeder->told_ready = true;
-        (void)notify_send(&feeder->notify, "READY=1");
+        feeder->told_ready = notify_send(&feeder->notify, "READY=1") || !feeder->notify.open;
     }
     if (state != feeder->told) {
         feeder->told = state;

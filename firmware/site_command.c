@@ -34,7 +34,7 @@ static unsigned split(char *text, char **words)
 /* The child: a group of its own, so that its end is the end of all it started. */
 static _Noreturn void run(const char *line)
 {
-    char text[SUPERVISOR_ACTION_BYTES];
+    char text[RECOVERY_ACTION_BYTES];
     char *words[WORDS_MAX + 1];
     sigset_t none;
     memcpy(text, line, sizeof text);
@@ -55,34 +55,35 @@ static void tell(struct vitals *vitals, uint32_t result)
     atomic_fetch_add(&vitals->mandate.actions_done, 1);
 }
 
-static void begin(struct site_command *command, const struct brief *brief, struct vitals *vitals,
-                  const struct logger *logger, usec_t now_us)
+static void begin(struct site_command *command, struct vitals *vitals, const struct logger *logger,
+                  usec_t now_us)
 {
-    if (brief->action[0] == '\0' || now_us < command->not_before_us) {
+    const struct site_command_settings *settings = &command->settings;
+    if (settings->line[0] == '\0' || now_us < command->not_before_us) {
         return; /* whoever asks has not read it in the configuration */
     }
     command->pid = fork();
     if (command->pid == 0) {
-        run(brief->action);
+        run(settings->line);
     }
     /* The agent counts its cooldown from a moment of its own. */
     if (command->pid > 0) {
         (void)setpgid(command->pid, command->pid); /* whoever comes first: both say the same */
     }
-    command->not_before_us = now_us + brief->action_cooldown_us / 10 * 9;
-    command->until_us = now_us + brief->action_timeout_us;
+    command->not_before_us = now_us + settings->cooldown_us / 10 * 9;
+    command->until_us = now_us + settings->timeout_us;
     if (command->pid < 0) {
-        logger_printf(logger, LOG_LEVEL_ERROR, "site action: no process for %s (%s)", brief->action,
-                      strerror(errno));
+        logger_printf(logger, LOG_LEVEL_ERROR, "site action: no process for %s (%s)",
+                      settings->line, strerror(errno));
         command->pid = 0;
         tell(vitals, EXIT_NOT_RUN);
         return;
     }
-    logger_printf(logger, LOG_LEVEL_WARNING, "site action: %s", brief->action);
+    logger_printf(logger, LOG_LEVEL_WARNING, "site action: %s", settings->line);
 }
 
-usec_t site_command_step(struct site_command *command, const struct brief *brief,
-                         struct vitals *vitals, const struct logger *logger, usec_t now_us)
+usec_t site_command_step(struct site_command *command, struct vitals *vitals,
+                         const struct logger *logger, usec_t now_us)
 {
     uint32_t wanted = atomic_load(&vitals->actions_wanted);
     if (command->pid != 0) {
@@ -94,7 +95,7 @@ usec_t site_command_step(struct site_command *command, const struct brief *brief
     }
     if (wanted != command->asked) {
         command->asked = wanted;
-        begin(command, brief, vitals, logger, now_us);
+        begin(command, vitals, logger, now_us);
     }
     return command->pid != 0 ? command->until_us : USEC_NEVER;
 }

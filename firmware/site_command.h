@@ -10,10 +10,16 @@
 #include <sys/types.h>
 
 #include "logger.h"
-#include "supervisor.h"
+#include "recovery.h"
+
+struct site_command_settings {
+    usec_t timeout_us, cooldown_us;
+    char line[RECOVERY_ACTION_BYTES]; /* "": none */
+};
 
 struct site_command {
-    pid_t pid; /* of the command, and its process group; 0: none runs */
+    struct site_command_settings settings; /* of the newest life */
+    pid_t pid;                             /* of the command, and its process group; 0: none runs */
     usec_t until_us;
     usec_t not_before_us; /* the agent asks, but does not get more than the configuration says */
     uint32_t asked;       /* requests seen so far */
@@ -21,8 +27,8 @@ struct site_command {
 
 /* Begins the command when the agent asked for it; kills one that takes too long. Returns when it
  * wants to be called again. */
-usec_t site_command_step(struct site_command *command, const struct brief *brief,
-                         struct vitals *vitals, const struct logger *logger, usec_t now_us);
+usec_t site_command_step(struct site_command *command, struct vitals *vitals,
+                         const struct logger *logger, usec_t now_us);
 /* A process has ended; true when it was the command, whose end is told to the agent. */
 bool site_command_reaped(struct site_command *command, pid_t pid, int status, struct vitals *vitals,
                          const struct logger *logger);

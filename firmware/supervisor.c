@@ -92,9 +92,9 @@ void supervised_tell(struct supervised *supervised, const struct config *config)
     const struct config_section *section = &config->watchdog;
     const char *action = config_text(config, section, WATCHDOG_ACTION, NULL);
     recovery_settings_of(config, &brief->settings);
-    brief->action_timeout_us = config_number(config, section, WATCHDOG_ACTION_TIMEOUT);
-    brief->action_cooldown_us = config_number(config, section, WATCHDOG_ACTION_COOLDOWN);
-    (void)snprintf(brief->action, sizeof brief->action, "%s", action ? action : "");
+    brief->command.timeout_us = config_number(config, section, WATCHDOG_ACTION_TIMEOUT);
+    brief->command.cooldown_us = config_number(config, section, WATCHDOG_ACTION_COOLDOWN);
+    (void)snprintf(brief->command.line, sizeof brief->command.line, "%s", action ? action : "");
     brief->good = config_same(config, &brief->configs[1 - brief->newest]);
     if (!supervised->use_good) {
         config_copy(&brief->configs[brief->newest], config);
@@ -233,6 +233,7 @@ static void hear(struct supervisor *supervisor)
     supervisor->heard = supervised->starts;
     mind_system_limit(&settings);
     feeder_mind_manager(&supervisor->feeder, &settings);
+    supervisor->command.settings = supervised->brief->command;
     recovery_configure(&supervisor->recovery, &settings);
     recovery_is_good(&supervisor->recovery, supervised->brief->good);
     if (feeder_found_running(&settings)) {
@@ -329,9 +330,8 @@ static void take_stock(struct supervisor *supervisor, usec_t now_us)
     struct recovery_orders orders = recovery_step(&supervisor->recovery, &usage, now_us);
     obey(supervisor, &orders, now_us);
     feeder_tell(&supervisor->feeder, &supervisor->recovery);
-    usec_t command_us =
-        site_command_step(&supervisor->command, supervisor->supervised.brief,
-                          supervisor->supervised.vitals, &supervisor->logger, now_us);
+    usec_t command_us = site_command_step(&supervisor->command, supervisor->supervised.vitals,
+                                          &supervisor->logger, now_us);
     supervisor->wake_us =
         usec_min(usec_min(orders.wake_us, command_us), recheck_wake_us(&supervisor->recheck));
 }

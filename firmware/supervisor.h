@@ -18,6 +18,7 @@
 
 #include "config.h"
 #include "recovery.h"
+#include "site_command.h"
 
 #include "logger.h"
 
@@ -31,16 +32,12 @@ enum supervised_end {
     SUPERVISED_UNFIT = 67,      /* likewise: what it names cannot be opened; FAILED to the caller */
 };
 
-/* The longest command of a site action, its NUL included. */
-enum { SUPERVISOR_ACTION_BYTES = 512 };
-
 /* What a life tells its parent. The parent keeps two configurations: that of the newest life, and
  * the last one that proved itself. */
 struct brief {
     struct recovery_settings settings;
-    usec_t action_timeout_us, action_cooldown_us;
-    char action[SUPERVISOR_ACTION_BYTES]; /* "": none */
-    unsigned newest;                      /* which of the two configurations is the life's */
+    struct site_command_settings command;
+    unsigned newest; /* which of the two configurations is the life's */
     struct config configs[2];
     bool good;             /* the life runs the one that proved itself */
     _Atomic unsigned told; /* the number of the life all of this is of; set last */

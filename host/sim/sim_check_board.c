@@ -117,7 +117,6 @@ void sim_check_arm(struct sim *sim)
 {
     struct sim_check *check = &sim->check;
     const struct sim_lives *lives = &sim->lives;
-    const struct store *store = &lives->agent.store;
     if (sim->site.settings.owner == WATCHDOG_OWNER_NONE || lives->process == SIM_PROCESS_NONE ||
         check->aborted_us > 0) {
         sim_fail(sim, "watchdog_is_started_for_a_life", "there is none, or nobody wants one");
@@ -125,8 +124,8 @@ void sim_check_arm(struct sim *sim)
     if (sim->site.settings.owner != WATCHDOG_OWNER_DEVICE || check->found_running) {
         return;
     }
-    bool recorded = lives->running && store->state == STORE_DURABLE && check->boot_on_record &&
-                    sim->disk.synced_us > lives->running_us;
+    bool recorded =
+        lives->running && check->boot_on_record && sim->disk.synced_us > lives->running_us;
     if (!recorded || atomic_load(&lives->vitals.resets) != RESETS_ALLOWED) {
         sim_fail(sim, "watchdog_waits_for_the_record",
                  "it is started before the start of this life is on record");

@@ -627,10 +627,10 @@ static void config_refuses_a_watchdog_that_could_not_work(void **state)
         {DOG "timeout = 10s\nfeed = 6s\n", "7: 'feed' 6s is more than half of 'timeout' 10s: one "
                                            "late feeding would be the end\n"},
         {DOG "device = /dev/watchdog\ntimeout = 8s\n",
-         "7: 'timeout' 8s: the board would be reset before the agent could be restarted; 'feed', "
+         "7: 'timeout' 8s: it would be over before the agent could be restarted; 'feed', "
          "'hang' and 'abort' take 9334ms\n"},
         {DOG "device = /dev/watchdog\nhang = 50s\n",
-         "5: 'timeout' 1m: the board would be reset before the agent could be restarted; 'feed', "
+         "5: 'timeout' 1m: it would be over before the agent could be restarted; 'feed', "
          "'hang' and 'abort' take 63s\n"},
         {DOG "restart_window = 1m\nrestarts = 5\nhang = 11s\nabort = 250ms\n",
          "6: 5 'restarts' of an agent that hangs take 1m and never fall into 'restart_window': "
@@ -706,7 +706,7 @@ static void config_takes_what_is_just_right(void **state)
     static const char *const rows[] = {
         WEB "[watchdog]\ndevice = none\n",
         WEB "[watchdog]\ndevice = systemd\n",
-        WEB "[watchdog]\ndevice = procd\ntimeout = 1s\n",
+        WEB "[watchdog]\ndevice = procd\ntimeout = 10s\n",
         DOG "device = /dev/w\n",
         DOG "device = /dev/a23456789012345678901234567890123456789012345678901234567\n",
         DOG "timeout = 10s\nfeed = 5s\n",

@@ -34,7 +34,6 @@ static void a_new_life_begins_with_its_start_alone(void **state)
     atomic_store(&vitals.resets, RESETS_ALLOWED);
     atomic_store(&vitals.leave_cause, 8);
     atomic_store(&vitals.workers_replaced, 7);
-    atomic_store(&vitals.targets, 9);
     uint32_t before = vitals.rows[VITAL_START].progress;
     vitals_begin(&vitals, 60 * USEC_PER_SEC);
     for (unsigned i = 0; i < VITAL_COUNT; i++) {
@@ -48,7 +47,6 @@ static void a_new_life_begins_with_its_start_alone(void **state)
     assert_int_equal(vitals.resets, RESETS_UNDECIDED);
     assert_int_equal(vitals.leave_cause, 0);
     assert_int_equal(vitals.workers_replaced, 0);
-    assert_int_equal(vitals.targets, 0);
 }
 
 static void what_the_supervisor_and_its_lives_have_counted_stays(void **state)
