@@ -91,9 +91,6 @@ class WatchedSite(Site):
         self.agent = test.closing(StampedAgent(self.folder, self.config(), start=False,
                                                env=env, **options))
 
-    def config(self):
-        return super().config() + f"[watchdog]\n{getattr(self, 'watchdog', '')}\n"
-
     def series(self):
         return self.receiver.series()
 

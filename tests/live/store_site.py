@@ -50,6 +50,10 @@ def counters_of(gateway):
 class Site:
     """One agent with a store, its targets, and when it was killed."""
 
+    # Many kills are no crash loop here; RELOAD_EACH of them are followed by a new beginning.
+    watchdog = "restarts = 32\nrestart_window = 1h\n"
+    RELOAD_EACH = 16
+
     def __init__(self, test, name, gateway, push=None, commit=COMMIT, every=1):
         self.test, self.name, self.gateway = test, name, gateway
         self.urls = probes(test.targets, name)
@@ -65,7 +69,8 @@ class Site:
         self.error = None
 
     def config(self):
-        return site(self.name, self.store, self.urls, self.push, self.commit, self.every)
+        return (site(self.name, self.store, self.urls, self.push, self.commit, self.every) +
+                f"[watchdog]\n{self.watchdog}\n")
 
     def begin(self):
         self.agent.start()
@@ -81,6 +86,19 @@ class Site:
         self.lives[-1][1] = begun
         self.lives.append([over, None])
 
+    def reload(self):
+        """An orderly end of one life and the beginning of the next; the ends before are forgotten."""
+        self.wait_open()
+        worker = self.new_worker()
+        begun = time.monotonic()
+        self.agent.signal(signal.SIGHUP)
+        # Meanwhile the supervisor has another child, which checks the file.
+        wait_until(lambda: worker not in self.agent.children(), "the life before is over", 60)
+        self.new_worker()
+        self.wait_open()
+        self.lives[-1][1] = begun
+        self.lives.append([time.monotonic(), None])
+
     def kill_worker(self, within=1.6):
         """At a random moment, the first milliseconds of a life included. The supervisor brings the
         next one; after the first kill it is spared the delay, as a reload spares it."""
@@ -93,6 +111,8 @@ class Site:
         if len(self.kills) > 1:
             self.agent.signal(signal.SIGHUP)
         self.new_worker(worker)
+        if len(self.kills) % self.RELOAD_EACH == 0:
+            self.reload()
 
     def kill_pair(self, within=2 * COMMIT):
         worker = self.new_worker()

@@ -10,7 +10,6 @@ Faults come from outside: signals, and faults.c by LD_PRELOAD. Prints what it me
 import contextlib
 import os
 import pathlib
-import re
 import resource
 import shutil
 import signal
