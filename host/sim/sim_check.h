@@ -70,6 +70,7 @@ struct sim_check {
     uint64_t results[SIM_TARGETS][OUTCOME_COUNT];
     usec_t durable_us; /* since when the store is; USEC_NEVER: it is not */
     enum store_state snapshot_state;
+    bool snapshot_other; /* the file that was there then was another store's */
     usec_t snapshot_us, snapshot_durable_us;
     uint64_t lost[SIM_TARGETS]; /* to power cuts */
     bool lost_unknown;          /* as many as the store was in memory for */

@@ -205,8 +205,9 @@ static void check_actions_known(struct sim *sim)
     struct sim_check *check = &sim->check;
     uint64_t known = ledger_of(sim)->totals.counters[LEDGER_ACTIONS];
     bool may_be_gone = check->tail_lost || check->snapshot_state != STORE_DURABLE;
-    if (check->tail_lost && sim->lives.agent.store.state != STORE_DURABLE) {
-        check->action_count = check->actions_recorded = 0; /* the store cannot be asked */
+    bool unasked = check->tail_lost && sim->lives.agent.store.state != STORE_DURABLE;
+    if (unasked || check->snapshot_other) { /* or another one is */
+        check->action_count = check->actions_recorded = 0;
         check->acted_us = 0;
     } else if (check->actions_recorded < check->action_count && may_be_gone) {
         check->action_count = check->actions_recorded;
@@ -332,6 +333,7 @@ void sim_check_life_ends(struct sim *sim)
     check->snapshot_us = sim->lives.stepped_us; /* a loop that was stuck has measured nothing */
     check->snapshot_durable_us = check->durable_us;
     check->snapshot_state = sim->lives.agent.store.state;
+    check->snapshot_other = sim->lives.agent.store.trouble == STORE_OTHER;
     check->tail_lost = false;
     if (sim->lives.agent.state >= AGENT_CLOSING) { /* the mark may be written before the end */
         check->in_order = true;

@@ -109,9 +109,10 @@ static void put_action(struct writer *writer, struct prng *prng, const struct sh
     if (below(prng, 2) == 0) {
         return;
     }
-    unsigned after_s = PICK(prng, 120, 300, 900), cooldown_s = PICK(prng, 60, 600, 3600, 7200);
+    unsigned after_s = PICK(prng, 1200, 1800, 2700), cooldown_s = PICK(prng, 60, 600, 3600, 7200);
     unsigned budget = 1 + below(prng, 4), count = 1 + below(prng, 3);
     bool dry = below(prng, 6) == 0;
+    /* Twice the longest interval there is, of references and of the push. */
     after_s = after_s < 2 * shape->push_s ? 2 * shape->push_s : after_s;
     put(writer,
         "action = /sim/mend\naction_after = %us\naction_cooldown = %us\naction_budget = %u\n"
