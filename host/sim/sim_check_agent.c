@@ -114,6 +114,9 @@ static void check_recovered(struct sim *sim)
         return;
     }
     usec_t since_us = check->snapshot_us - sim->site.commit_us - COMMIT_SLACK_US;
+    if (check->thawed_us >= since_us) { /* nobody could commit while all stood still */
+        since_us = usec_min(since_us, check->snapshot_durable_us);
+    }
     for (unsigned i = 0; i < sim->site.config->target_count; i++) {
         const struct sim_target *target = &sim->net.targets[i];
         uint64_t before = 0, after = 0, may = 0;
