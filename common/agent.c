@@ -122,7 +122,7 @@ static void begin_running(struct agent *agent, usec_t now_us)
     init_schedule(agent, now_us);
     init_push(agent, now_us);
     log_opened(agent);
-    agent_care_begin(agent, now_us);
+    agent_record_begin(agent, now_us);
 }
 
 /* Results. */

@@ -66,7 +66,7 @@ static usec_t step_final_push(struct agent *agent, usec_t now_us)
         return agent->stop_deadline_us;
     }
     agent_set_state(agent, AGENT_CLOSING);
-    agent_care_leave(agent);
+    agent_record_leave(agent);
     store_close(&agent->store);
     (void)store_step(&agent->store, now_us);
     return step_closing(agent, now_us);

@@ -1,6 +1,5 @@
-/* Between the files of the engine: agent.c, agent_care.c, agent_end.c, agent_push.c. Nobody else
- * includes this.
- */
+/* Between the files of the engine: agent.c, agent_end.c, agent_push.c, and those of its care for
+ * itself (agent_care_parts.h). Nobody else includes this. */
 #ifndef PICKET_AGENT_PARTS_H
 #define PICKET_AGENT_PARTS_H
 
@@ -25,8 +24,6 @@ void agent_push_collect(struct agent *agent, usec_t now_us);
 /* agent_care.c */
 
 void agent_care_init(struct agent *agent, usec_t now_us);
-/* Totals are known: counts how the runs before ended. */
-void agent_care_begin(struct agent *agent, usec_t now_us);
 /* At the end of each turn: signs of life, what has no end, budgets, the site action. Returns when
  * it wants to be called again. */
 usec_t agent_care_step(struct agent *agent, usec_t now_us);
@@ -36,8 +33,13 @@ bool agent_care_admits(const struct agent *agent, unsigned target, usec_t now_us
 void agent_care_ended(struct agent *agent, unsigned target, usec_t now_us);
 /* Starts that are due were made, or wait. */
 void agent_care_started(struct agent *agent, bool any, bool some_wait);
+
+/* agent_record.c */
+
+/* Totals are known: counts how the runs before ended. */
+void agent_record_begin(struct agent *agent, usec_t now_us);
 /* The store is about to close: how this run ended is noted. */
-void agent_care_leave(struct agent *agent);
+void agent_record_leave(struct agent *agent);
 
 /* One turn of the states from DRAINING on. */
 usec_t agent_step_end(struct agent *agent, usec_t now_us);

@@ -47,7 +47,7 @@ enum ledger_counter {
     /* No series: what has to be remembered whatever becomes of the epoch. */
     LEDGER_KEPT_FIRST = 48,
     LEDGER_SERVICE_MINUTES = 48, /* the agent has run, over all boots */
-    LEDGER_RESETS = 49,          /* a budget: see agent_care.c */
+    LEDGER_RESETS = 49,          /* a budget: see agent_care_parts.h */
     LEDGER_ACTIONS = 52,         /* likewise */
     LEDGER_COUNTERS = 64         /* codes there is room for */
 };

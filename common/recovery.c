@@ -96,7 +96,7 @@ struct run_end recovery_gone(struct recovery *recovery, const struct run_end *en
     if (why.cause != CAUSE_NONE) {
         count_end(recovery, why.cause);
     }
-    if (why.cause == CAUSE_RELOAD && !doomed) {
+    if (why.cause == CAUSE_RELOAD && !doomed && !recovery->same_file) {
         recovery_begin_anew(recovery, now_us);
     } else if (why.cause == CAUSE_NONE) { /* could not start */
         recovery->good_used =
@@ -104,14 +104,14 @@ struct run_end recovery_gone(struct recovery *recovery, const struct run_end *en
         recovery_not_born(recovery, now_us);
     } else {
         recovery->respawn_us = now_us + respawn_delay(&recovery->respawn, why.ran_us);
-        if (!asked) {
+        if (!asked && why.cause != CAUSE_RELOAD) {
             recovery_judge_restart(recovery, now_us);
         }
     }
     if (recovery->phase == RECOVERY_RESETTING && was_resetting) {
         recovery_note_reset(recovery, stopping && why.cause == CAUSE_STOP, now_us);
     }
-    recovery->file_refused = false;
+    recovery->file_refused = recovery->same_file = false;
     recovery_tell_mandate(recovery);
     return why;
 }
@@ -119,6 +119,11 @@ struct run_end recovery_gone(struct recovery *recovery, const struct run_end *en
 void recovery_file_refused(struct recovery *recovery)
 {
     recovery->file_refused = true;
+}
+
+void recovery_same_file(struct recovery *recovery)
+{
+    recovery->same_file = true;
 }
 
 void recovery_stop(struct recovery *recovery, usec_t now_us)

@@ -131,7 +131,7 @@ struct recovery {
     usec_t arm_again_us, fed_us;
     bool reset_noted; /* the last life before the reset has put it on record */
     bool triggered;
-    bool file_refused;
+    bool file_refused, same_file; /* said of the life whose end is about to be told */
 
     usec_t looked_us; /* the last turn */
     struct vital_watch watches[VITAL_COUNT];
@@ -158,6 +158,10 @@ struct run_end recovery_gone(struct recovery *recovery, const struct run_end *en
 /* Before recovery_gone(): the life found errors in the configuration's file. The next one does with
  * the last known good one. */
 void recovery_file_refused(struct recovery *recovery);
+/* Before recovery_gone() of a life that reloads: not for a new configuration, so nothing begins
+ * anew.
+ */
+void recovery_same_file(struct recovery *recovery);
 /* Somebody asked for the end: no other life follows, and this one has RECOVERY_STOP_US. */
 void recovery_stop(struct recovery *recovery, usec_t now_us);
 /* Somebody mended the configuration and does not want to wait for the back-off. */

@@ -138,6 +138,8 @@ static enum supervised_end run_agent(void *context, struct supervised *supervise
     switch (daemon_run(arguments->file, &config, arguments->socket_path, supervised)) {
     case DAEMON_RELOAD:
         return SUPERVISED_RELOAD;
+    case DAEMON_AGAIN:
+        return SUPERVISED_AGAIN;
     case DAEMON_REFUSED:
         return SUPERVISED_FAILED;
     case DAEMON_UNFIT:
@@ -179,6 +181,7 @@ int cmd_run(int argc, char **argv)
     switch (arguments.alone ? supervisor_skip(DAEMON_REGION_BYTES, agent)
                             : supervisor_run(DAEMON_REGION_BYTES, agent)) {
     case SUPERVISED_RELOAD:
+    case SUPERVISED_AGAIN:
         return restart(argv, &arguments);
     case SUPERVISED_BAD_CONFIG:
         return EXIT_CODE_USAGE;

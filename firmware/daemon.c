@@ -44,7 +44,8 @@ struct daemon {
     struct signals signals;
     struct reload reload;
     struct loop loop;
-    bool start_again; /* with the store that is there now */
+    bool start_again; /* with what the machine has now, or … */
+    bool reloads;     /* … with the file, which the parent has checked */
     bool stop_asked;  /* by a signal: there is no way back, and the next one means now */
 };
 
@@ -95,7 +96,8 @@ static void signals_source_step(void *context, const struct waits *ready, usec_t
     }
     if (signals->reload) {
         signals->reload = false;
-        if (daemon->supervised->by_parent) { /* which has checked the file */
+        if (daemon->supervised->by_parent) {
+            daemon->reloads = true;
             start_again(daemon, now_us);
         } else if (!daemon->stop_asked) {
             reload_begin(&daemon->reload, now_us);
@@ -373,5 +375,6 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
         daemon->reload.state == RELOAD_GOOD || (daemon->start_again && !daemon->stop_asked);
     logger_printf(&daemon->logger, LOG_LEVEL_INFO, again ? "restarting" : "stopped");
     close_all(daemon);
-    return again ? DAEMON_RELOAD : DAEMON_STOPPED;
+    bool reloads = daemon->reloads || daemon->reload.state == RELOAD_GOOD;
+    return !again ? DAEMON_STOPPED : reloads ? DAEMON_RELOAD : DAEMON_AGAIN;
 }

@@ -12,6 +12,7 @@
 
 enum daemon_end {
     DAEMON_STOPPED, /* SIGTERM or SIGINT: pushed a last time and ended in order */
+    DAEMON_AGAIN,   /* ended in order, to start again with what the machine has now */
     DAEMON_RELOAD,  /* SIGHUP and the new file is good: ended in order, start again with it */
     DAEMON_REFUSED, /* could not start; the reason was printed */
     DAEMON_UNFIT,   /* likewise: what the configuration names cannot be opened */

@@ -176,6 +176,7 @@ static struct run_end end_of(const struct supervisor *supervisor, int status)
         end.cause = asked ? CAUSE_STOP : CAUSE_CRASH;
         break;
     case SUPERVISED_RELOAD:
+    case SUPERVISED_AGAIN:
         end.cause = CAUSE_RELOAD;
         break;
     case SUPERVISED_FAILED:
@@ -256,6 +257,9 @@ static bool judge(struct supervisor *supervisor, int status, usec_t now_us,
     }
     if (seen.exit_code == SUPERVISED_BAD_CONFIG || seen.exit_code == SUPERVISED_UNFIT) {
         recovery_file_refused(&supervisor->recovery);
+    }
+    if (seen.exit_code == SUPERVISED_AGAIN) {
+        recovery_same_file(&supervisor->recovery);
     }
     struct run_end why = recovery_gone(&supervisor->recovery, &seen, now_us);
     if (why.cause != CAUSE_NONE) {

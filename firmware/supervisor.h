@@ -27,6 +27,7 @@
 enum supervised_end {
     SUPERVISED_STOPPED = 0,     /* in order, as it was asked to */
     SUPERVISED_RELOAD = 64,     /* in order, to start again with the new configuration */
+    SUPERVISED_AGAIN = 68,      /* in order, to start again with what the machine has now */
     SUPERVISED_FAILED = 65,     /* could not start; it said why */
     SUPERVISED_BAD_CONFIG = 66, /* likewise: the configuration has errors */
     SUPERVISED_UNFIT = 67,      /* likewise: what it names cannot be opened; FAILED to the caller */
@@ -77,7 +78,7 @@ void supervised_tell(struct supervised *supervised, const struct config *config)
 enum supervised_end supervisor_run(size_t region_size, struct supervised_agent agent);
 
 /* The same agent in this process, with no parent: the region is lost with it, and no watchdog is
- * fed. SUPERVISED_RELOAD is the caller's to act on. */
+ * fed. SUPERVISED_RELOAD and SUPERVISED_AGAIN are the caller's to act on. */
 enum supervised_end supervisor_skip(size_t region_size, struct supervised_agent agent);
 
 #endif

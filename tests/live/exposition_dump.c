@@ -14,6 +14,7 @@
 static char memory[4 << 20];
 static struct config config;
 static struct agent agent;
+static struct vitals vitals;
 
 static struct wall_time fake_wall(void *context)
 {
@@ -66,6 +67,9 @@ static void set_up_agent(void)
     memset(&agent, 0, sizeof agent);
     agent.config = &config;
     agent.ports.clock = (struct clock){.wall = fake_wall};
+    agent.ports.vitals = &vitals;
+    agent.care.groups = config.probe_count;
+    agent.care.before = (struct run_end){.task = VITAL_NONE};
     agent.push.last_duration_us = -1;
     agent.store.state = STORE_MEMORY;
     agent.store.trouble = STORE_OFF;

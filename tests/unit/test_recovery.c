@@ -674,6 +674,24 @@ static void a_file_that_turned_bad_is_left_for_the_good_one(void **state)
     assert_non_null(strstr(world.diary, "start\n"));
 }
 
+static void a_life_that_starts_again_by_itself_changes_nothing_but_itself(void **state)
+{
+    (void)state;
+    begin_running();
+    crash_into_safe_mode();
+    pass(20 * SEC);
+    forget();
+    recovery_same_file(&world.recovery);
+    gone((struct run_end){.cause = CAUSE_RELOAD, .task = VITAL_NONE, .exit_code = 68});
+    assert_int_equal(world.recovery.phase, RECOVERY_SAFE);
+    assert_int_equal(world.recovery.failed_exits, 0);
+    pass(60 * SEC);
+    assert_true(world.lives);
+    assert_int_equal(world.recovery.phase, RECOVERY_SAFE);
+    reload();
+    assert_int_equal(world.recovery.phase, RECOVERY_NORMAL);
+}
+
 static void without_a_good_one_the_file_is_tried_again(void **state)
 {
     (void)state;
@@ -719,6 +737,7 @@ int main(void)
         cmocka_unit_test(the_good_one_that_kills_itself_is_not_called_another),
         cmocka_unit_test(a_file_that_was_changed_in_silence_and_kills_is_left_for_the_good_one),
         cmocka_unit_test(a_file_that_turned_bad_is_left_for_the_good_one),
+        cmocka_unit_test(a_life_that_starts_again_by_itself_changes_nothing_but_itself),
         cmocka_unit_test(without_a_good_one_the_file_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
