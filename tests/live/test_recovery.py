@@ -594,11 +594,6 @@ class Watchdogs(StoreTest):
         one.agent.kill()
         self.assertNotIn(ord("V"), [byte for _, byte in sink.bytes])
 
-    def test_procd(self):
-        places = ("/bin/ubus", "/usr/bin/ubus", "/sbin/ubus", "/usr/sbin/ubus")
-        if not any(os.access(place, os.X_OK) for place in places):
-            self.skipTest("ubus is looked for in the system's folders alone; see test_procd.c")
-
 
 # ---- the site action ----
 
