@@ -19,10 +19,10 @@
  * matter: what cannot be counted is not done.
  *
  * Feeding. Only in a turn that found every armed row fresh, and never while a life is being ended,
- * or while a reset is wanted. Between two lives there is no task to prove itself: the ladder does,
- * by going on. A watchdog that resets the board is started only once the agent says that its start
- * is on record and that the budget of resets has one left; so no reset goes uncounted. When the
- * budget is used up it is stopped; one that cannot be stopped is fed on.
+ * or once a wanted reset is on record. Between two lives there is no task to prove itself: the
+ * ladder does, by going on. A watchdog that resets the board is started only once the agent says
+ * that its start is on record and that the budget of resets has one left; so no reset goes
+ * uncounted. When the budget is used up it is stopped; one that cannot be stopped is fed on.
  *
  * What it is not: a judge of targets or of the uplink. Nothing here knows of either.
  *
@@ -126,11 +126,11 @@ struct recovery {
     bool armed;         /* the watchdog runs */
     bool changed;       /* it runs, and another was asked for: fed on until that one runs */
     bool found_running; /* before anybody here started it */
-    bool refused;       /* it could not be started: tried again at … */
+    bool refused;       /* it could not be started: tried again at arm_again_us */
     struct watchdog_grant grant;
     usec_t arm_again_us, fed_us;
-    bool reset_noted; /* the last life before the reset has put it on record */
-    bool triggered;
+    bool reset_noted;             /* the last life before the reset has put it on record */
+    bool triggered;               /* … and the watchdog was asked for it */
     bool file_refused, same_file; /* said of the life whose end is about to be told */
 
     usec_t looked_us; /* the last turn */

@@ -17,20 +17,19 @@
 #define PICKET_SUPERVISOR_H
 
 #include "config.h"
+#include "logger.h"
 #include "recovery.h"
 #include "site_command.h"
-
-#include "logger.h"
 
 /* How one life of the agent ended; the exit code of its process. All other codes are crashes, 1 and
  * 2 too: those may be a library's. */
 enum supervised_end {
     SUPERVISED_STOPPED = 0,     /* in order, as it was asked to */
     SUPERVISED_RELOAD = 64,     /* in order, to start again with the new configuration */
-    SUPERVISED_AGAIN = 68,      /* in order, to start again with what the machine has now */
     SUPERVISED_FAILED = 65,     /* could not start; it said why */
     SUPERVISED_BAD_CONFIG = 66, /* likewise: the configuration has errors */
-    SUPERVISED_UNFIT = 67,      /* likewise: what it names cannot be opened; FAILED to the caller */
+    SUPERVISED_UNFIT = 67,      /* likewise: what the configuration names cannot be opened */
+    SUPERVISED_AGAIN = 68,      /* in order, to start again with what the machine has now */
 };
 
 /* What a life tells its parent. The parent keeps two configurations: that of the newest life, and
@@ -49,7 +48,7 @@ struct supervised {
     void *region;          /* the agent's own, zero at first; as the life before left it */
     size_t region_size;    /* bytes */
     struct vitals *vitals; /* shared with the parent, or just memory */
-    struct brief *brief;   /* until supervised_seal() */
+    struct brief *brief;   /* until supervised_tell() */
     bool use_good;         /* the configuration is the brief's other one, not the file's */
     unsigned starts;       /* lives begun, this one included */
     struct run_end before; /* how the last life that ran ended; cause NONE: there was none */
@@ -73,7 +72,7 @@ void supervised_tell(struct supervised *supervised, const struct config *config)
 /* Runs `agent` in a child, again after each end that was not asked for, until SIGTERM or SIGINT has
  * ended it. Blocks.
  * SUPERVISED_STOPPED: ended as it was asked to.
- * SUPERVISED_FAILED, SUPERVISED_BAD_CONFIG: the first life could not start; or, FAILED, it crashed
+ * SUPERVISED_FAILED, BAD_CONFIG, UNFIT: the first life could not start; or, FAILED, it crashed
  * while it was to stop, or there was no memory for the regions. The reason was logged. */
 enum supervised_end supervisor_run(size_t region_size, struct supervised_agent agent);
 
