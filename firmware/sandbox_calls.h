@@ -3,12 +3,13 @@
 #ifndef PICKET_SANDBOX_CALLS_H
 #define PICKET_SANDBOX_CALLS_H
 
+/* Of the kernel, and not <sys/syscall.h>: musl has other names for the calls with 32-bit times. */
+#include <asm/unistd.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #include "base.h"
 

@@ -3,6 +3,7 @@
  * their number. */
 #include "sandbox_seccomp.h"
 
+#include <asm/unistd.h>
 #include <assert.h>
 #include <errno.h>
 #include <linux/audit.h>
@@ -14,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #if defined(__x86_64__) && !defined(__ILP32__)

@@ -69,6 +69,18 @@ static void kick(const struct watchdog_device *state, char byte)
     (void)!write(state->fd, &byte, 1);
 }
 
+/* POSIX gives a request the type int, which most of them are too big for; glibc does not. */
+#ifdef __GLIBC__
+typedef unsigned long ioctl_request;
+#else
+typedef int ioctl_request;
+#endif
+
+static int ask_driver(int fd, unsigned long request, void *answer)
+{
+    return ioctl(fd, (ioctl_request)request, answer);
+}
+
 static int whole_seconds(usec_t timeout_us)
 {
     return (int)usec_min((timeout_us + USEC_PER_SEC - 1) / USEC_PER_SEC, INT32_MAX);
@@ -81,8 +93,8 @@ static int ask_timeout(int fd, usec_t timeout_us)
     int granted = 0;
 
     /* A driver that cannot, or not this much, keeps what it has. */
-    (void)ioctl(fd, WDIOC_SETTIMEOUT, &asked);
-    return ioctl(fd, WDIOC_GETTIMEOUT, &granted) == 0 && granted > 0 ? granted : 0;
+    (void)ask_driver(fd, WDIOC_SETTIMEOUT, &asked);
+    return ask_driver(fd, WDIOC_GETTIMEOUT, &granted) == 0 && granted > 0 ? granted : 0;
 }
 
 static bool has_no_way_out(const struct watchdog_device *state)
@@ -134,7 +146,7 @@ static enum error start(void *context, usec_t timeout_us, struct watchdog_grant 
         }
         state->started = true;
     }
-    state->answers = ioctl(state->fd, WDIOC_GETSUPPORT, &info) == 0;
+    state->answers = ask_driver(state->fd, WDIOC_GETSUPPORT, &info) == 0;
     state->can_stop = !has_no_way_out(state);
     grant->can_stop = state->can_stop;
     if (state->answers) {

@@ -185,14 +185,18 @@ class Kill:
 
 
 def pair(requests, results, turn_takes=STAMP):
-    """Requests without a result, and results without a request. `turn_takes`: a turn of the agent's loop, whose beginning is the end of all results in it."""
+    """Requests without a result, and results without a request. `turn_takes`: a turn of the agent's
+    loop, whose beginning is the end of all results in it, and the start of all runs it starts: the
+    request of a run that was answered may thus come after the next run's start."""
     alone, invented = [], []
     turn = 0
     for number, result in enumerate(results):
         following = results[number + 1].start if number + 1 < len(results) else float("inf")
         # A request that reaches a busy target after its run timed out still belongs to that run.
         late = 1.0 * PATIENCE if result.reason == "timeout" else turn_takes
-        until = min(result.end + late, max(following - STAMP, result.end))
+        until = result.end + late
+        if result.outcome != "success" and result.reason != "status":
+            until = min(until, max(following - STAMP, result.end))
         while turn < len(requests) and requests[turn].came < result.start - STAMP:
             alone.append(requests[turn])
             turn += 1
