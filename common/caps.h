@@ -63,7 +63,33 @@
 #define CAP_DIALOG_OUTPUT_BYTES (4 * 1024)
 #endif
 
+#ifndef CAP_STORE_BLOCKS /* of 4 KiB in a store: the upper limit of `store_size` */
+#define CAP_STORE_BLOCKS 16384
+#endif
+
 #define CAP_NAME_BYTES     64  /* a probe's name, its NUL included (SPEC section 2) */
 #define CAP_INSTANCE_BYTES 512 /* a target as configured, its NUL included */
+
+/* What a profile may ask for. */
+_Static_assert(CAP_PROBES >= 1 && CAP_PROBES <= 4096, "CAP_PROBES is not 1 to 4096");
+_Static_assert(CAP_TARGETS >= CAP_PROBES && CAP_TARGETS <= 4096,
+               "CAP_TARGETS is not CAP_PROBES to 4096: a probe has one target at least");
+_Static_assert(CAP_RUNS >= 1 && CAP_RUNS <= CAP_TARGETS, "CAP_RUNS is not 1 to CAP_TARGETS");
+_Static_assert(CAP_WAITS >= 4 * CAP_RUNS + 32,
+               "CAP_WAITS is less than 4 for each of CAP_RUNS and 32 for all else");
+_Static_assert(CAP_SETTINGS >= 4 * CAP_PROBES && CAP_SETTINGS <= 65535,
+               "CAP_SETTINGS is not 4 for each of CAP_PROBES to 65535");
+_Static_assert(CAP_TEXT_BYTES >= 16 * 1024, "CAP_TEXT_BYTES is less than 16K");
+_Static_assert(CAP_FILES >= 1 && CAP_FILES <= 4096, "CAP_FILES is not 1 to 4096");
+_Static_assert(CAP_LINE_BYTES >= 512, "CAP_LINE_BYTES is less than 512");
+_Static_assert(CAP_SLOS >= 1 && CAP_SLOS_PER_PROBE >= 1, "there is no room for an SLO");
+_Static_assert(CAP_LABELS >= 1 && CAP_VALUES >= 1, "there is no room for a label or a value");
+_Static_assert(CAP_VALUE_TEXT_BYTES >= 8 && CAP_NOTE_BYTES >= 64 && CAP_CERT_TEXT_BYTES >= 64,
+               "texts of results are cut too short");
+_Static_assert(CAP_ADDRESSES >= 1, "CAP_ADDRESSES is less than 1");
+_Static_assert(CAP_DIALOG_INPUT_BYTES >= 1024 && CAP_DIALOG_OUTPUT_BYTES >= 256,
+               "lines of dialogs are cut too short");
+_Static_assert(CAP_STORE_BLOCKS >= 16 && CAP_STORE_BLOCKS <= 16384,
+               "CAP_STORE_BLOCKS is not 16 to 16384");
 
 #endif

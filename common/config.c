@@ -224,6 +224,13 @@ const char *config_site(const struct config *config)
     return config_text(config, &config->agent, AGENT_SITE, NULL);
 }
 
+const char *config_store(const struct config *config)
+{
+    const char *path = config_text(config, &config->agent, AGENT_STORE, NULL);
+
+    return path != NULL && strcmp(path, "none") == 0 ? NULL : path;
+}
+
 const char *config_title(const struct config *config, const struct config_section *section,
                          char *out, size_t size)
 {

@@ -269,6 +269,8 @@ bool config_is_instance(const char *instance);
 unsigned config_find_probe(const struct config *config, const char *name);
 /* The site name (never NULL). */
 const char *config_site(const struct config *config);
+/* The store's path; NULL: totals are in memory. */
+const char *config_store(const struct config *config);
 
 /* Key tables of the fixed sections and of the keys common to all probes, for --help and docs. */
 extern const struct config_key config_agent_keys[AGENT_KEY_COUNT];

@@ -1,6 +1,7 @@
 /* The keys the core itself knows, section by section. What a user reads with --help is this table.
  */
 #include "config_parts.h"
+#include "profile.h"
 #include "recovery.h"
 
 #if CAP_RUNS < 16
@@ -44,18 +45,19 @@ const struct config_key config_agent_keys[AGENT_KEY_COUNT] = {
                        .help = "file or pattern to read too, relative to this file"},
     [AGENT_STORE] = {.name = "store",
                      .type = SETTING_TEXT,
-                     .help = "file that keeps results over restarts; unset: memory only"},
+                     .fallback = PROFILE_STORE,
+                     .help = "file that keeps results over restarts; none: memory only"},
     [AGENT_STORE_SIZE] = {.name = "store_size",
                           .type = SETTING_SIZE,
                           .min = MIN_STORE,
                           .max = MAX_STORE,
-                          .fallback = "1M",
+                          .fallback = PROFILE_STORE_SIZE,
                           .help = "size of the store, fixed when it is made"},
     [AGENT_COMMIT] = {.name = "commit",
                       .type = SETTING_DURATION,
                       .min = USEC_PER_SEC,
                       .max = USEC_PER_HOUR,
-                      .fallback = "60s",
+                      .fallback = PROFILE_COMMIT,
                       .help = "at most this much is lost to a power cut"},
     [AGENT_CONCURRENCY] = {.name = "concurrency",
                            .type = SETTING_INTEGER,
@@ -80,12 +82,15 @@ const struct config_key config_agent_keys[AGENT_KEY_COUNT] = {
     [AGENT_FLASH] = {.name = "flash",
                      .type = SETTING_CHOICE,
                      .choices = flash_choices,
-                     .fallback = "emmc",
+                     .fallback = PROFILE_FLASH,
                      .help = "what the store lies on: emmc, sd, nor, nand, or disk (never worn)"},
     [AGENT_FLASH_SIZE] = {.name = "flash_size",
                           .type = SETTING_SIZE,
                           .min = MIN_FLASH,
                           .max = MAX_FLASH,
+#ifdef PROFILE_FLASH_SIZE
+                          .fallback = PROFILE_FLASH_SIZE,
+#endif
                           .help = "size of the flash or of its partition; unset: by its type"},
     [AGENT_FLASH_WEAR] = {.name = "flash_wear",
                           .type = SETTING_CHOICE,
@@ -144,13 +149,13 @@ const struct config_key config_push_keys[PUSH_KEY_COUNT] = {
 const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT] = {
     [WATCHDOG_DEVICE] = {.name = "device",
                          .type = SETTING_TEXT,
-                         .fallback = "none",
+                         .fallback = PROFILE_WATCHDOG_DEVICE,
                          .help = "none, systemd, procd or a path below /dev"},
     [WATCHDOG_TIMEOUT] = {.name = "timeout",
                           .type = SETTING_DURATION,
                           .min = USEC_PER_SEC,
                           .max = USEC_PER_HOUR,
-                          .fallback = "60s",
+                          .fallback = PROFILE_WATCHDOG_TIMEOUT,
                           .help = "the board is reset after this long without a sign of life"},
     [WATCHDOG_FEED] = {.name = "feed",
                        .type = SETTING_DURATION,

@@ -135,8 +135,7 @@ void config_check_store(struct config_loader *loader)
 
     check_size(loader);
     check_flash(loader);
-    if (loader->errors->count > before || is_unknown(loader) ||
-        config_setting(config, &config->agent, AGENT_STORE, 0) == NULL) {
+    if (loader->errors->count > before || is_unknown(loader) || config_store(config) == NULL) {
         return;
     }
     store_plan_make(config, &plan);

@@ -63,6 +63,12 @@ static void complain(struct config_loader *loader, enum watchdog_key key, const 
                     config_watchdog_keys[key].name, message);
 }
 
+/* A store that was refused is no second mistake. */
+static bool stores(const struct config *config)
+{
+    return config_store(config) != NULL || config_is_marked(config, &config->agent, AGENT_STORE);
+}
+
 static void check_device(struct config_loader *loader)
 {
     static const char folder[] = "/dev/";
@@ -71,15 +77,14 @@ static void check_device(struct config_loader *loader)
     struct recovery_settings settings;
 
     recovery_settings_of(config, &settings);
-    if (device == NULL || settings.owner == WATCHDOG_OWNER_NONE) {
+    if (settings.owner == WATCHDOG_OWNER_NONE) {
         return;
     }
-    if (settings.owner == WATCHDOG_OWNER_DEVICE &&
+    if (settings.owner == WATCHDOG_OWNER_DEVICE && device != NULL &&
         (strncmp(settings.device, folder, strlen(folder)) != 0 ||
          device->length <= strlen(folder) || device->length >= sizeof settings.device)) {
         complain(loader, WATCHDOG_DEVICE, "write none, systemd, procd or a path below /dev");
-    } else if (settings.owner == WATCHDOG_OWNER_DEVICE &&
-               !config_stands(config, &config->agent, AGENT_STORE)) {
+    } else if (settings.owner == WATCHDOG_OWNER_DEVICE && !stores(config)) {
         complain(loader, WATCHDOG_DEVICE,
                  "a watchdog that resets the board needs 'store' in [agent]: resets are counted "
                  "there, so that a board never goes round in them");
@@ -150,7 +155,7 @@ static void check_reboot(struct config_loader *loader)
         (settings.owner == WATCHDOG_OWNER_NONE || settings.owner == WATCHDOG_OWNER_PROCD)) {
         complain(loader, WATCHDOG_REBOOT,
                  "there is nobody to reset the board: set 'device' to a watchdog or to systemd");
-    } else if (settings.reboot && !config_stands(config, &config->agent, AGENT_STORE)) {
+    } else if (settings.reboot && !stores(config)) {
         complain(loader, WATCHDOG_REBOOT, "needs 'store' in [agent]: resets are counted there");
     } else if (settings.reboot && number(config, WATCHDOG_REBOOT_BUDGET) == 0) {
         complain(loader, WATCHDOG_REBOOT_BUDGET, "none are allowed, but 'reboot' is on");

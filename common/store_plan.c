@@ -195,10 +195,13 @@ static void plan_writes(const struct config *config, struct store_plan *plan, us
 static void plan_flash(const struct config *config, struct store_plan *plan)
 {
     plan->flash = store_flash((enum flash_type)config_number(config, &config->agent, AGENT_FLASH));
-    bool is_set = config_setting(config, &config->agent, AGENT_FLASH_SIZE, 0) != NULL;
     plan->flash_bytes = plan->flash->size_bytes;
-    if (is_set && plan->flash_bytes > 0) {
-        plan->flash_bytes = config_number(config, &config->agent, AGENT_FLASH_SIZE);
+    /* A profile's size is that of the profile's flash, not of another that the file names. */
+    bool is_set = config_setting(config, &config->agent, AGENT_FLASH_SIZE, 0) != NULL ||
+                  config_setting(config, &config->agent, AGENT_FLASH, 0) == NULL;
+    int64_t bytes = is_set ? config_number(config, &config->agent, AGENT_FLASH_SIZE) : 0;
+    if (bytes > 0 && plan->flash_bytes > 0) {
+        plan->flash_bytes = bytes;
     }
 }
 

@@ -12,7 +12,6 @@
 #include "block.h"
 #include "caps.h"
 
-#define CAP_STORE_BLOCKS 16384 /* 64 MiB */
 #define STORE_NO_SLOT    UINT32_MAX
 
 enum slot_state {

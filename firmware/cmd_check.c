@@ -61,7 +61,7 @@ static void print_json_error(void *context, const char *file, unsigned line, con
 
 static size_t first_push_bytes(void)
 {
-    bool stores = config_text(&config, &config.agent, AGENT_STORE, NULL) != NULL;
+    bool stores = config_store(&config) != NULL;
     struct agent_numbers numbers = {.version = "", .commit = "", .store = {.configured = stores}};
     for (unsigned i = 0; i < config.target_count; i++) {
         sli_init(&slis[i], config_target_probe(&config, i));
@@ -99,7 +99,7 @@ static struct cost measure_cost(void)
         cost.push_bytes_per_day = (double)cost.push_bytes * (double)USEC_PER_DAY /
                                   (double)config_number(&config, &config.push, PUSH_INTERVAL);
     }
-    cost.store = config_text(&config, &config.agent, AGENT_STORE, NULL);
+    cost.store = config_store(&config);
     store_plan_make(&config, &cost.plan);
     return cost;
 }

@@ -53,7 +53,7 @@ static struct tail *find_tail(const struct supervised *supervised)
 enum error daemon_store_open(struct daemon_store *store, const struct config *config,
                              const struct supervised *supervised, struct store_settings *settings)
 {
-    const char *path = config_text(config, &config->agent, AGENT_STORE, NULL);
+    const char *path = config_store(config);
     uint64_t entropy = draw_entropy();
     *settings = (struct store_settings){
         .commit_us = config_number(config, &config->agent, AGENT_COMMIT),

@@ -52,7 +52,7 @@ static void note_source(struct sandbox_plan *plan, const char *source)
 void sandbox_plan_make(const struct config *config, const char *socket_path,
                        const struct runner *runner, bool by_parent, struct sandbox_plan *plan)
 {
-    const char *store = config_text(config, &config->agent, AGENT_STORE, NULL);
+    const char *store = config_store(config);
     *plan = (struct sandbox_plan){
         .choice = (enum sandbox_choice)config_number(config, &config->agent, AGENT_SANDBOX),
         .user = config_text(config, &config->agent, AGENT_USER, NULL),

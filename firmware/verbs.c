@@ -15,6 +15,12 @@
 #include "value.h"
 #include "version.h"
 
+#ifdef PICKET_WITHOUT_MODBUS
+#define MODBUS "left out"
+#else
+#define MODBUS LIBMODBUS_VERSION_STRING
+#endif
+
 static const char *program_name = "picketd";
 
 const char *verbs_program(void)
@@ -44,10 +50,10 @@ static int print_version(void)
     mbedtls_version_get_string(mbedtls);
     pcre2_config(PCRE2_CONFIG_VERSION, pcre2);
     const char *pcre2_number_end = strchr(pcre2, ' ');
-    printf("%s %s (commit %s)\n", program_name, picket_version, picket_commit);
+    printf("%s %s (commit %s%s%s)\n", program_name, picket_version, picket_commit,
+           *picket_profile ? ", profile " : "", picket_profile);
     printf("libcurl %s, mbedTLS %s, c-ares %s, libmodbus %s, PCRE2 %.*s\n",
-           curl_version_info(CURLVERSION_NOW)->version, mbedtls, ares_version(NULL),
-           LIBMODBUS_VERSION_STRING,
+           curl_version_info(CURLVERSION_NOW)->version, mbedtls, ares_version(NULL), MODBUS,
            pcre2_number_end ? (int)(pcre2_number_end - pcre2) : (int)strlen(pcre2), pcre2);
     return EXIT_CODE_OK;
 }

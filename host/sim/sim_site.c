@@ -183,7 +183,7 @@ static void read_numbers(struct sim_site *site, const struct config *config)
 {
     const struct config_section *section = &config->watchdog;
     recovery_settings_of(config, &site->settings);
-    site->has_store = config_text(config, &config->agent, AGENT_STORE, NULL) != NULL;
+    site->has_store = config_store(config) != NULL;
     site->commit_us = config_number(config, &config->agent, AGENT_COMMIT);
     site->reboot_budget = (unsigned)config_number(config, section, WATCHDOG_REBOOT_BUDGET);
     bool acts = config_text(config, section, WATCHDOG_ACTION, NULL) != NULL;

@@ -1,0 +1,99 @@
+"""Board profiles: each builds, is what it says, and fits; one that cannot be is refused at once.
+
+Guards against a profile that nobody has built since, and against limits that only show on a board."""
+
+import re
+import shutil
+import subprocess
+import unittest
+
+from emulated_board import ROOT
+from support import LiveTest
+
+PROFILES = ROOT / "boards" / "profiles"
+# Processor of a program, and what runs it here.
+EMULATOR = {"armv7hf": ["qemu-arm-static"], "aarch64": ["qemu-aarch64-static"], "amd64": []}
+CONFIG = """
+[agent]
+site = there
+[http portal]
+url = http://127.0.0.1:1/
+verify = off
+"""
+
+# A line instead of the profile's own, or beside it; what is said.
+REFUSED = (
+    ("cap_targets = 8", "CAP_TARGETS is not CAP_PROBES to 4096"),
+    ("cap_waits = 10", "CAP_WAITS is less than 4 for each of CAP_RUNS"),
+    ("cap_probes = 0", "CAP_PROBES is not 1 to 4096"),
+    ("cap_luck = 7", "unknown key 'cap_luck'"),
+    ("cap_runs = many", "'many' is no size"),
+    ("store_size = 2M", "more than 'cap_store_blocks' hold"),
+    ("store_size = 100000", "no multiple of 4K"),
+    ("flash_size = 128K", "does not fit on 128K"),
+    ("flash = paper", "'paper' is none of emmc, sd, nor, nand, disk"),
+    ("store = store.pk", "neither a path"),
+    ("watchdog_device = dog", "is not none, systemd, procd or below /dev"),
+    ("watchdog_timeout = 2h", "not between 1s and 3600s"),
+    ("commit = 2", "'2' is no time"),
+    ("without = icmp", "'icmp' is none of http, modbus, tcp, tls"),
+    ("preset = aarch64", "it is for preset 'aarch64', and this is 'armv7hf'"),
+    ("nonsense", "is not KEY = VALUE"),
+)
+
+
+def read(profile):
+    text = (PROFILES / profile).read_text()
+    return dict(re.findall(r"^([a-z_]+) *= *(.*?) *$", text, re.MULTILINE))
+
+
+def names():
+    return sorted(path.name for path in PROFILES.iterdir())
+
+
+class Profiles(LiveTest):
+    def cmake(self, *arguments, source=ROOT):
+        return subprocess.run(["cmake", *map(str, arguments)], cwd=source, capture_output=True,
+                              text=True, timeout=500)
+
+    def test_each_builds_and_has_its_defaults(self):
+        for name in names():
+            with self.subTest(name):
+                profile = read(name)
+                for step in (["--preset", name], ["--build", "--preset", name]):
+                    done = self.cmake(*step)
+                    self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-3000:])
+                program = [*EMULATOR[profile["preset"].split()[0]],
+                           ROOT / "build" / name / "bin" / "picketd"]
+                version = subprocess.run([*program, "--version"], capture_output=True, text=True,
+                                         check=True, timeout=60).stdout
+                self.assertIn(f"profile {name}", version)
+                check = subprocess.run(
+                    [*program, "check", "--no-files", self.file("there.conf", CONFIG)],
+                    capture_output=True, text=True, check=True, timeout=60).stdout
+                for said in (f"store       {profile['store']}, {profile['store_size']}",
+                             f"commit      every {profile['commit']}",
+                             f"watchdog    {profile['watchdog_device']}"):
+                    self.assertIn(said, check)
+
+    def test_what_cannot_be_is_refused_at_once_and_in_one_line(self):
+        source = self.folder / "source"
+        shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns("build", ".git"))
+        whole = (PROFILES / "openwrt-router").read_text()
+        file = source / "boards" / "profiles" / "openwrt-router"
+        for line, said in REFUSED:
+            with self.subTest(line):
+                key = line.split()[0]
+                kept = [one for one in whole.splitlines() if one.split()[:1] != [key]]
+                file.write_text("\n".join([*kept, line, ""]))
+                done = self.cmake("--preset", "openwrt-router", source=source)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(said, " ".join(done.stderr.split()))
+                self.assertIn("boards/profiles/openwrt-router: ", done.stderr)
+        self.assertIn("there is no profile 'toaster'; there are: gateway imx6-gateway",
+                      self.cmake("--preset", "armv7hf", "-DPICKET_PROFILE=toaster",
+                                 source=source).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
