@@ -34,7 +34,7 @@ set(package_map ${CMAKE_BINARY_DIR}/picketd.map)
 target_link_options(picketd PRIVATE -Wl,-Map=${package_map})
 add_custom_command(
   OUTPUT ${package_made}/picketd.spdx.json ${package_made}/THIRD-PARTY-NOTICES.txt
-  COMMAND ${CMAKE_COMMAND} -E env PREFIX=${deps_prefix} VERSION=${PROJECT_VERSION}
+  COMMAND ${CMAKE_COMMAND} -E env PREFIX=${deps_prefix} LIBC=${board_libc} VERSION=${PROJECT_VERSION}
     COMMIT=${PICKET_COMMIT} PRESET=${package_preset} CC_VERSION=${package_cc_version}
     EPOCH=${package_epoch} ${package_files}/sbom ${package_map} ${package_made}
   DEPENDS picketd ${package_files}/sbom ${package_files}/gcc-runtime-exception.txt
