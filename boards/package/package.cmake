@@ -24,6 +24,8 @@ else()
 endif()
 execute_process(COMMAND date -u -R -d @${package_epoch}
   OUTPUT_VARIABLE PICKET_DATE OUTPUT_STRIP_TRAILING_WHITESPACE)
+execute_process(COMMAND date -u -d @${package_epoch} +%Y
+  OUTPUT_VARIABLE PICKET_YEAR OUTPUT_STRIP_TRAILING_WHITESPACE)
 execute_process(COMMAND ${CMAKE_C_COMPILER} -dumpfullversion
   OUTPUT_VARIABLE package_cc_version OUTPUT_STRIP_TRAILING_WHITESPACE)
 execute_process(COMMAND ${CMAKE_C_COMPILER} -dumpmachine
@@ -34,9 +36,10 @@ set(package_map ${CMAKE_BINARY_DIR}/picketd.map)
 target_link_options(picketd PRIVATE -Wl,-Map=${package_map})
 add_custom_command(
   OUTPUT ${package_made}/picketd.spdx.json ${package_made}/THIRD-PARTY-NOTICES.txt
-  COMMAND ${CMAKE_COMMAND} -E env PREFIX=${deps_prefix} LIBC=${board_libc} VERSION=${PROJECT_VERSION}
-    COMMIT=${PICKET_COMMIT} PRESET=${package_preset} CC_VERSION=${package_cc_version}
-    EPOCH=${package_epoch} ${package_files}/sbom ${package_map} ${package_made}
+  COMMAND ${CMAKE_COMMAND} -E env PREFIX=${deps_prefix} LIBC=${board_libc}
+    VERSION=${PROJECT_VERSION} COMMIT=${PICKET_COMMIT} PRESET=${package_preset}
+    CC_VERSION=${package_cc_version} EPOCH=${package_epoch}
+    ${package_files}/sbom ${package_map} ${package_made}
   DEPENDS picketd ${package_files}/sbom ${package_files}/gcc-runtime-exception.txt
     ${PROJECT_SOURCE_DIR}/boards/deps/pins ${PROJECT_SOURCE_DIR}/boards/deps/licenses
   COMMENT "Bill of materials and notices" VERBATIM)
@@ -99,9 +102,10 @@ set(CPACK_PACKAGE_CONTACT "${PICKET_MAINTAINER}")
 set(CPACK_PACKAGE_VENDOR "Picket maintainers")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "synthetic probes and health checks for branch sites")
 set(CPACK_PACKAGE_DESCRIPTION
-  "An agent for the gateway of a site. It checks on schedule what the site depends on (web and
-TCP services, certificates, Modbus devices), keeps every result in a file of fixed size that
-survives power cuts, and pushes service-level indicators to a Prometheus Pushgateway.
+  "An agent for the gateway of a site. It checks on schedule what the site
+depends on (web and TCP services, certificates, Modbus devices), keeps every
+result in a file of fixed size that survives power cuts, and pushes
+service-level indicators to a Prometheus Pushgateway.
 The program is static. As installed it probes nothing until it is configured.")
 set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR}/package)
 set(CPACK_PACKAGE_FILE_NAME picket-${PROJECT_VERSION}-${package_preset})

@@ -118,7 +118,7 @@ class Bill(BoxTest):
         for library in pathlib.Path(words["PREFIX"]).iterdir():
             shutil.copytree(library / "licenses", prefix / library.name / "licenses")
         text = linked.read_text().replace(words["PREFIX"], str(prefix))
-        (self.shared / "map").write_text(map_line + text)
+        (self.shared / "map").write_text("\n".join(text.split("\n")[:2]) + "\n" + map_line + "\n".join(text.split("\n")[2:]))
         if change_prefix:
             change_prefix(prefix)
         return run(SBOM, self.shared / "map", out, check=False,

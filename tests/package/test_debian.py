@@ -15,6 +15,7 @@ SITE = f"""[agent]
 site = branch-0042
 store = {STORE}
 commit = 1s
+flash = disk
 user = picket
 [tcp nobody]
 address = 127.0.0.1:9
@@ -41,12 +42,22 @@ def systemd_keeps(box):
     return box.says("find /var/lib/systemd -name '*picket*'")
 
 
+def shown(box, *properties):
+    """What systemd says of the service, in that order."""
+    return [box.says(f"systemctl show -P {name} picketd") for name in properties]
+
+
 def main_pid(box):
-    return int(box.says("systemctl show -P MainPID picketd"))
+    return int(shown(box, "MainPID")[0])
 
 
 def runs_in(status):
-    return sum(target["runs"] for target in status["targets"]) if status else 0
+    return sum(sum(target["results"].values()) for target in status["targets"]) if status else 0
+
+
+def first_answer(box):
+    """Of an agent that has just been started: what it recovered, and hardly more."""
+    return runs_in(wait_until(box.status, "the agent answers", 30))
 
 
 class Debian(BoxTest):
@@ -84,19 +95,18 @@ class Debian(BoxTest):
         box = self.installed()
         self.assertEqual(box.says("systemctl is-enabled picketd; systemctl is-active picketd"),
                          "enabled\nactive")
-        shown = box.says("systemctl show picketd -P Type -P User -P WatchdogUSec -P NRestarts "
-                         "-P Result").split()
-        self.assertEqual(shown, ["notify", "0", "picket", "10s", "success"], shown)
-        self.assertEqual(set(box.says("ps -o user= -C picketd" if box.do("command -v ps", check=False)
-                                      .stdout else "stat -c %%U /proc/%d" % main_pid(box)).split()),
-                         {"picket"})
+        self.assertEqual(shown(box, "Type", "User", "WatchdogUSec", "NRestarts", "Result"),
+                         ["notify", "picket", "10s", "0", "success"])
+        pids = box.says("cat /sys/fs/cgroup/system.slice/picketd.service/cgroup.procs").split()
+        self.assertEqual(len(pids), 2)
+        self.assertEqual(box.says(f"stat -c %U /proc/{pids[0]} /proc/{pids[1]}"), "picket\npicket")
         status = box.status()
         self.assertEqual((status["targets"], status["push"].get("url")), ([], None))
         # No socket of any internet protocol: nothing was sent, and nobody can send to it.
         self.assertEqual(box.says("cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 "
-                                  "/proc/net/raw /proc/net/raw6 | grep -v local_address"), "")
+                                  "/proc/net/raw /proc/net/raw6 | sed /local_address/d"), "")
         self.assertIn("Active: active (running)", box.says("systemctl status --no-pager picketd"))
-        self.assertIn("sandbox: user picket, no capabilities", self.journal(box))
+        self.assertRegex(self.journal(box), r"sandbox: user uid \d+, no capabilities, .*seccomp")
 
     def test_installed_files_have_owners_and_modes(self):
         box = self.installed()
@@ -130,37 +140,36 @@ class Debian(BoxTest):
         before = runs_in(box.status())
         box.do("systemctl restart picketd")
         self.assertNotEqual(main_pid(box), pid)
-        wait_until(lambda: runs_in(box.status()) > before, "totals go on", 30)
+        self.assertGreaterEqual(first_answer(box), before)
         box.do("systemctl stop picketd")
-        self.assertEqual(box.says("systemctl show -P Result -P ActiveState picketd").split(),
-                         ["inactive", "success"])
+        self.assertEqual(shown(box, "ActiveState", "Result"), ["inactive", "success"])
         self.assertIn("whole", box.says(f"picketd store verify {STORE}"))
 
     def test_service_that_is_killed_or_stopped_comes_back(self):
         box = self.configured()
         box.do("systemctl kill --kill-whom=main -s KILL picketd")
-        wait_until(lambda: box.says("systemctl show -P NRestarts picketd") == "1" and box.status(),
+        wait_until(lambda: shown(box, "NRestarts", "ActiveState") == ["1", "active"],
                    "systemd starts it again", 30)
         # A parent that stands still tells systemd nothing more: WatchdogSec=10s.
         begin = time.monotonic()
         box.do("systemctl kill --kill-whom=main -s STOP picketd")
-        wait_until(lambda: box.says("systemctl show -P NRestarts picketd") == "2" and box.status(),
+        wait_until(lambda: shown(box, "NRestarts", "ActiveState") == ["2", "active"],
                    "systemd's watchdog ends it", 60)
         self.assertGreater(time.monotonic() - begin, 5)
-        self.assertIn("atchdog timeout", box.says("journalctl --no-pager -o cat -u picketd -t systemd"))
+        self.assertIn("Watchdog timeout (limit 10s)!", self.journal(box))
+        self.assertTrue(wait_until(box.status, "it answers", 30)["targets"])
 
     def test_upgrade_keeps_configuration_and_totals(self):
         later_version(deb("amd64"), self.shared)
         box = self.configured()
+        wait_until(lambda: runs_in(box.status()) >= 20, "there is something to lose", 30)
         pid, before = main_pid(box), runs_in(box.status())
         box.do("dpkg -i --force-confold /shared/later.deb")
         self.assertEqual(box.says("systemctl is-active picketd"), "active")
         self.assertNotEqual(main_pid(box), pid)
         self.assertEqual(box.says(f"cat {CONFIG}"), SITE.strip())
         self.assertIn("# of the later version", box.says(f"cat {CONFIG}.dpkg-dist"))
-        wait_until(lambda: runs_in(box.status()) > before, "totals go on", 30)
-        self.assertEqual(box.says("picketd store stats --format json %s | grep -c branch-0042" % STORE)
-                         if False else "1", "1")
+        self.assertGreaterEqual(first_answer(box), before)
 
     def test_upgrade_leaves_a_disabled_service_alone(self):
         later_version(deb("amd64"), self.shared)
@@ -184,8 +193,6 @@ class Debian(BoxTest):
         self.assertEqual(accounts(box), accounts_before)
         self.assertEqual(systemd_keeps(box), "")
         self.assertEqual(box.do("dpkg -s picketd", check=False).returncode, 1)
-        self.assertEqual(box.do("pidof picketd", check=False).stdout
-                         if box.do("command -v pidof", check=False).stdout else "", "")
 
     def test_without_a_running_systemd_it_installs_and_purges(self):
         box = self.box(self.root, None)
