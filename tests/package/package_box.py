@@ -98,14 +98,8 @@ class Box:
         return None
 
     def close(self):
-        with contextlib.suppress(OSError):
-            self.process.terminate()
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(OSError, ValueError):
-                os.kill(int((self.folder / "nspawn.pid").read_text()), 9)
-            self.process.wait(PATIENCE)
+        self.process.terminate()
+        self.process.wait(PATIENCE)
         self.temporary.cleanup()
 
     def do(self, command, check=True, **options):
