@@ -1,6 +1,6 @@
-# What an installation consists of, and how it is packed: `cmake --build --preset X --target package`
-# makes build/X/package/picketd_VERSION_ARCH.deb and picket-VERSION-X.tar.gz, of a static program
-# only. The same commit gives the same bytes, in whatever folder.
+# What an installation consists of, and how it is packed: `cmake --build --preset X --target
+# package` makes build/X/package/picketd_VERSION_ARCH.deb and picket-VERSION-X.tar.gz, of a static
+# program only. The same commit gives the same bytes, in whatever folder.
 #
 # Components: `agent` is what `cmake --install` puts below its prefix; `debian` and `tarball` are
 # what these two packages have besides, and are installed by nothing else.

@@ -1,5 +1,5 @@
-"""The bill of materials and the notices: complete, true to what was linked, and refused when a library
-has no licence."""
+"""The bill of materials and the notices: complete, true to what was linked, and refused when a
+library has no licence."""
 
 import hashlib
 import json
@@ -17,7 +17,8 @@ SBOM = ROOT / "boards" / "package" / "sbom"
 DOCUMENT = {"spdxVersion", "dataLicense", "SPDXID", "name", "documentNamespace", "creationInfo"}
 PACKAGE = {"SPDXID", "name", "downloadLocation"}
 # What a reader of this one needs besides (NTIA's minimum elements, and what to look for).
-WANTED = PACKAGE | {"versionInfo", "supplier", "licenseConcluded", "licenseDeclared", "externalRefs"}
+WANTED = PACKAGE | {"versionInfo", "supplier", "licenseConcluded", "licenseDeclared",
+                    "externalRefs"}
 RELATIONSHIP = {"spdxElementId", "relationshipType", "relatedSpdxElement"}
 IDENTIFIER = re.compile(r"^SPDXRef-[A-Za-z0-9.-]+$")
 PRESET = "amd64"
@@ -69,8 +70,8 @@ class Bill(BoxTest):
             known.add(package["SPDXID"])
         for relationship in self.bill["relationships"]:
             self.assertEqual(set(relationship), RELATIONSHIP)
-            self.assertLessEqual({relationship["spdxElementId"], relationship["relatedSpdxElement"]},
-                                 known)
+            self.assertLessEqual({relationship["spdxElementId"],
+                                  relationship["relatedSpdxElement"]}, known)
 
     def test_bill_names_what_is_linked_and_nothing_else(self):
         said = run(self.shared / "tree" / "usr" / "bin" / "picketd", "--version").stdout
@@ -118,7 +119,12 @@ class Bill(BoxTest):
         for library in pathlib.Path(words["PREFIX"]).iterdir():
             shutil.copytree(library / "licenses", prefix / library.name / "licenses")
         text = linked.read_text().replace(words["PREFIX"], str(prefix))
-        (self.shared / "map").write_text("\n".join(text.split("\n")[:2]) + "\n" + map_line + "\n".join(text.split("\n")[2:]))
+        head, members = text.split("
+
+", 1)
+        (self.shared / "map").write_text(f"{head}
+
+{map_line}{members}")
         if change_prefix:
             change_prefix(prefix)
         return run(SBOM, self.shared / "map", out, check=False,

@@ -1,5 +1,5 @@
-"""The same commit gives the same packages: built again in another folder, at another time, by a user
-with another umask, time zone and language."""
+"""The same commit gives the same packages: built again in another folder, at another time, by a
+user with another umask, time zone and language."""
 
 import hashlib
 import os

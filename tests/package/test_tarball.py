@@ -1,5 +1,5 @@
-"""The tarball and its installer, for boards without a package manager: into images with every kind of
-init, by nothing but BusyBox, and on a running BusyBox system."""
+"""The tarball and its installer, for boards without a package manager: into images with every kind
+of init, by nothing but BusyBox, and on a running BusyBox system."""
 
 import os
 import pathlib
@@ -10,7 +10,8 @@ import unittest
 from package_box import BoxTest, run, tarball, wait_until
 
 BUSYBOX = pathlib.Path("/bin/busybox")
-PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false"  # no newline at its end
+# Without a newline at its end.
+PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false"
 GROUP = "root:x:0:\nnogroup:x:65534:\ntaken:x:999:\n"
 BUSYBOX_TAB = "::sysinit:/etc/init.d/rcS\n::askfirst:-/bin/sh\n"
 SYSV_TAB = "id:2:initdefault:\nsi::sysinit:/etc/init.d/rcS\n"
@@ -223,7 +224,8 @@ class Tarball(BoxTest):
         def parents():
             """The first of the two processes, whose parent is not picketd."""
             pids = set(box.do("pidof picketd", check=False).stdout.split())
-            return {pid for pid in pids if box.do(f"awk '{{print $4}}' /proc/{pid}/stat", check=False)
+            return {pid for pid in pids
+                    if box.do(f"awk '{{print $4}}' /proc/{pid}/stat", check=False)
                     .stdout.strip() not in pids}
         first = wait_until(parents, "there is a parent")
         self.assertEqual(len(first), 1)
