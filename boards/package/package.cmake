@@ -84,10 +84,8 @@ install(FILES ${package_files}/site.conf ${PROJECT_SOURCE_DIR}/README.md
   COMPONENT tarball EXCLUDE_FROM_ALL)
 install(FILES ${package_files}/systemd/picketd.service DESTINATION init COMPONENT tarball
   EXCLUDE_FROM_ALL)
-install(FILES ${package_files}/openwrt/picketd.init DESTINATION init RENAME picketd.procd
-  COMPONENT tarball EXCLUDE_FROM_ALL)
-install(FILES ${package_files}/tarball/picketd.openrc DESTINATION init COMPONENT tarball
-  EXCLUDE_FROM_ALL)
+install(FILES ${package_files}/tarball/picketd.procd ${package_files}/tarball/picketd.openrc
+  DESTINATION init COMPONENT tarball EXCLUDE_FROM_ALL)
 
 # Compilers and Debian name machines differently.
 set(package_architectures "x86_64-linux-gnu=amd64" "arm-linux-gnueabihf=armhf"
