@@ -1,0 +1,12 @@
+# Read by cpack before each of its generators: which components a package has, and where they go.
+if(CPACK_GENERATOR STREQUAL DEB)
+  if(NOT CPACK_DEBIAN_PACKAGE_ARCHITECTURE)
+    message(FATAL_ERROR "package: no Debian architecture is known for this compiler's machine")
+  endif()
+  set(CPACK_COMPONENTS_ALL agent debian)
+  set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+  set(CPACK_COMPONENT_INCLUDE_TOPLEVEL_DIRECTORY OFF)
+else()
+  set(CPACK_COMPONENTS_ALL tarball)
+endif()
+set(ENV{SOURCE_DATE_EPOCH} ${CPACK_PICKET_EPOCH})
