@@ -1,12 +1,13 @@
 """An emulated board under test: boots boards/qemu's machines, has commands done on them, and tells
 when they were reset.
 
-The console goes to a file. Commands go over the network, so that they and the console do not mix.
+The console goes to a file, that of all boots to one. Commands go over the network, so that they and the console do not mix.
 QEMU's monitor says what the watchdog did, and when. The host's loopback is 10.0.2.2."""
 
 import json
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +20,8 @@ sys.path.insert(0, str(ROOT / "tests" / "live"))
 
 from support import free_port, wait_until  # noqa: E402
 
-BUILD = pathlib.Path(os.environ.get("PICKET_BUILD", ROOT / "build" / "armv7hf"))
+# What runs on the board; PICKET_BUILD is this machine's, whose programs look into a board's disk.
+BUILD = pathlib.Path(os.environ.get("PICKET_BOARD_BUILD", ROOT / "build" / "armv7hf"))
 QEMU = ROOT / "boards" / "qemu"
 BOARD = QEMU / "board"
 HOST = "10.0.2.2"
@@ -40,24 +42,39 @@ def tool(*command):
     return done.stdout.strip()
 
 
+def stripped(folder):
+    """The program as it ships for a board."""
+    if not shutil.which("arm-linux-gnueabihf-strip"):
+        raise unittest.SkipTest("needs gcc-arm-linux-gnueabihf")
+    out = pathlib.Path(folder) / "picketd"
+    subprocess.run(["arm-linux-gnueabihf-strip", "-o", out, BUILD / "bin" / "picketd"], check=True,
+                   timeout=60)
+    return out
+
+
 class Board:
     """One machine with its disk. `files` are what its initramfs holds besides: {path: file}."""
 
-    def __init__(self, folder, machine, files):
+    def __init__(self, folder, machine, files, name=None):
         self.folder = pathlib.Path(folder)
+        self.machine = machine
         self.console_path = (pathlib.Path(os.environ.get("PICKET_LOGS", self.folder)) /
-                             f"board-{machine}.console")
+                             f"board-{name or machine}.console")
+        self.console_path.write_bytes(b"")
         self.events = []  # (moment, name, data)
         self.process = self.monitor = None
         self.port = free_port()
-        initramfs, disk = self.folder / "initramfs", self.folder / "disk"
-        tool(BOARD, "initramfs", machine, initramfs,
+        self.initramfs, self.disk = self.folder / "initramfs", self.folder / "disk"
+        tool(BOARD, "initramfs", machine, self.initramfs,
              *(f"{path}={file}" for path, file in files.items()))
-        tool(BOARD, "disk", disk)
+        tool(BOARD, "disk", self.disk)
+
+    def power_on(self):
         monitor = self.folder / "monitor"
-        with open(self.console_path, "wb") as console:
+        monitor.unlink(missing_ok=True)
+        with open(self.console_path, "ab") as console:
             self.process = subprocess.Popen(
-                [BOARD, "boot", machine, initramfs, disk, "-nic",
+                [BOARD, "boot", self.machine, self.initramfs, self.disk, "-nic",
                  f"user,hostfwd=tcp:127.0.0.1:{self.port}-:23", "-qmp",
                  f"unix:{monitor},server=on,wait=off"],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console)
@@ -65,8 +82,18 @@ class Board:
             wait_until(lambda: monitor.exists() or self.process.poll() is not None, "QEMU is up")
             self.listen(monitor)
         except BaseException:
-            self.close()
+            self.cut()
             raise
+        return self
+
+    def cut(self):
+        """The power goes: what the machine had not written to its disk is gone."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.monitor:
+            self.monitor.close()
+            self.monitor = None
 
     def listen(self, monitor):
         if self.process.poll() is not None:
@@ -104,6 +131,20 @@ class Board:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.console()[-6000:]}") from None
 
+    def set_clock(self):
+        """What a board without a clock gets from the network, sooner or later."""
+        self.run(f"date -u -s @{int(time.time())}")
+
+    def began(self):
+        """The moment when its kernel began to count time."""
+        samples = []
+        for _ in range(5):
+            before = time.monotonic()
+            uptime = float(self.run("cat /proc/uptime").split()[0])
+            after = time.monotonic()
+            samples.append((after - before, (before + after) / 2 - uptime))
+        return min(samples)[1]
+
     def wait_boot(self, number):
         return self.wait(lambda: self.boots() >= number, f"boot {number}", BOOT)
 
@@ -121,8 +162,4 @@ class Board:
         return text
 
     def close(self):
-        if self.monitor:
-            self.monitor.close()
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        self.cut()
