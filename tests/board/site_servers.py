@@ -6,7 +6,6 @@ s_server by the server name of TLS, pymodbus by the unit id. So every request ca
 results of that probe, on the monotonic clock of this machine."""
 
 import collections
-import re
 import subprocess
 import threading
 import time
@@ -84,44 +83,50 @@ class MailSite(Noted):
 
 
 class TlsSite(Noted):
-    """`openssl s_server`. It has one client at a time and would wait for ever for one that is gone
-    without a word."""
+    """`openssl s_server`, one for each probe: it has one client at a time, lets others wait until
+    they have given up, and would wait for ever for a client that is gone without a word."""
 
-    def __init__(self, certificate, key):
+    def __init__(self, names, certificate, key):
         super().__init__()
-        self.port = free_ports(1)[0]
-        self.command = ["openssl", "s_server", "-accept", f"127.0.0.1:{self.port}", "-cert",
-                        certificate, "-key", key, "-cert2", certificate, "-key2", key,
+        self.ports = dict(zip(names, free_ports(len(names))))
+        # Asked for another name than its own, it says which.
+        self.options = ["-cert", certificate, "-key", key, "-cert2", certificate, "-key2", key,
                         "-servername", "nobody"]
-        self.start()
+        self.running = {}
+        for name in names:
+            self.start(name)
 
-    def start(self):
-        self.process = subprocess.Popen([*map(str, self.command)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        text=True, errors="replace")
-        self.reader = threading.Thread(target=self.read, args=(self.process.stdout,), daemon=True)
-        self.reader.start()
-        wait_until(lambda: listens(self.port), "s_server listens")
+    def start(self, name):
+        process = subprocess.Popen(
+            ["openssl", "s_server", "-accept", f"127.0.0.1:{self.ports[name]}", *self.options],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            errors="replace")
+        reader = threading.Thread(target=self.read, args=(name, process.stdout), daemon=True)
+        self.running[name] = process, reader
+        reader.start()
+        wait_until(lambda: listens(self.ports[name]), f"s_server listens for {name}")
 
-    def read(self, lines):
+    def read(self, name, lines):
         for line in lines:
-            asked = re.search(r'Hostname in TLS extension: "([a-z0-9-]+)\.', line)
-            if asked:
-                self.note(asked.group(1))
+            if f'Hostname in TLS extension: "{name}.' in line:
+                self.note(name)
 
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-        self.reader.join()
-        self.process.stdin.close()
-        self.process.stdout.close()
+    def stop(self, name):
+        process, reader = self.running.pop(name)
+        process.kill()
+        process.wait()
+        reader.join()
+        process.stdin.close()
+        process.stdout.close()
 
-    def restart(self):
-        self.stop()
-        self.start()
+    def restart_all(self):
+        for name in list(self.running):
+            self.stop(name)
+            self.start(name)
 
     def close(self):
-        self.stop()
+        for name in list(self.running):
+            self.stop(name)
 
 
 class ModbusSite(Noted):

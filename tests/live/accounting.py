@@ -143,6 +143,9 @@ def is_counter(name):
     return name.startswith("picket_") and name.endswith(("_total", "_count", "_sum", "_bucket"))
 
 
+# Of such a run nothing may have been seen, and none of one that could not be made.
+NEED_NOT_ARRIVE = ("timeout", "connect", "refused", "reset")
+
 Result = collections.namedtuple("Result", "start end outcome reason number probe")
 
 
@@ -202,7 +205,7 @@ def pair(requests, results, turn_takes=STAMP):
             turn += 1
         if turn < len(requests) and requests[turn].came <= until:
             turn += 1
-        elif result.reason not in ("timeout", "connect", "refused", "reset"):
+        elif result.outcome != "unknown" and result.reason not in NEED_NOT_ARRIVE:
             invented.append(result)
     alone.extend(requests[turn:])
     return alone, invented

@@ -365,9 +365,11 @@ class Nginx(Program):
 
 
 class Certificates:
-    """An authority, and leaves it signs. NAME.pem and NAME.key in the folder."""
+    """An authority, and leaves it signs. NAME.pem and NAME.key in the folder. `keys` are of a kind
+    that openssl's -newkey knows."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *keys):
+        self.keys = keys or ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
         self.authority("ca")
@@ -376,14 +378,14 @@ class Certificates:
         subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
 
     def authority(self, name):
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+        self.openssl("req", "-x509", "-newkey", *self.keys,
                      "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "30",
                      "-subj", f"/CN=Picket test {name}")
 
     def leaf(self, name, alternative="DNS:localhost,IP:127.0.0.1", authority="ca", dates=None):
         """`dates` are the first and last moment as YYYYMMDDHHMMSSZ; else it is good for now."""
         (self.folder / f"{name}.ext").write_text(f"subjectAltName={alternative}\n")
-        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        self.openssl("req", "-newkey", *self.keys, "-nodes",
                      "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
         (self.folder / f"{name}.key").chmod(0o600)
         if dates is None:
