@@ -2,8 +2,8 @@
 
 nginx (http and https), aiosmtpd, `openssl s_server`, pymodbus, a Pushgateway. Each says by itself
 which probe asked it and when: nginx in its access log by the path, aiosmtpd by the name in EHLO,
-s_server by the server name of TLS, pymodbus by the unit id. So every request can be held against the
-results of that probe, on the monotonic clock of this machine."""
+s_server, of which each probe has its own, by the server name of TLS, pymodbus by the unit id. So
+every request can be held against the results of that probe, on the monotonic clock of this machine."""
 
 import collections
 import subprocess
@@ -152,8 +152,8 @@ class ModbusSite(Noted):
 
 
 class WatchedGateway(Pushgateway):
-    """What is in the Pushgateway, looked at twice a second, and each counter that ever fell there or
-    went away."""
+    """What is in the Pushgateway, looked at twice a second, and each counter that ever fell there
+    or went away."""
 
     def __init__(self, folder):
         super().__init__(folder)
