@@ -1,9 +1,9 @@
 """An emulated board under test: boots boards/qemu's machines, has commands done on them, and tells
 when they were reset.
 
-The console of all boots goes to one file. Commands go over the network, so that they and the console
-do not mix.
-QEMU's monitor says what the watchdog did, and when. The host's loopback is 10.0.2.2."""
+The console of all boots goes to one file. Commands go over the network, so that they and the
+console do not mix. QEMU's monitor says what the watchdog did, and when. The host's loopback is
+10.0.2.2."""
 
 import json
 import os

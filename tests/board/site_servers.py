@@ -3,7 +3,8 @@
 nginx (http and https), aiosmtpd, `openssl s_server`, pymodbus, a Pushgateway. Each says by itself
 which probe asked it and when: nginx in its access log by the path, aiosmtpd by the name in EHLO,
 s_server, of which each probe has its own, by the server name of TLS, pymodbus by the unit id. So
-every request can be held against the results of that probe, on the monotonic clock of this machine."""
+every request can be held against the results of that probe, on the monotonic clock of this
+machine."""
 
 import collections
 import subprocess

@@ -1,12 +1,12 @@
 """A gateway at its site: the agent runs on an emulated i.MX6 board as it would on a real one,
-probes real servers, pushes to a real Pushgateway, and goes through what its life may bring: a server
-that is down, a hang of the agent, a hang of all that the watchdog must end, the power cut in the middle
-of a write. Behind all of it every request that a server answered is a result in the store and a
-count in the Pushgateway, but for what a cut may cost.
+probes real servers, pushes to a real Pushgateway, and goes through what its life may bring: a
+server that is down, a hang of the agent, a hang of all that the watchdog must end, the power cut
+in the middle of a write. Behind all of it every request that a server answered is a result in the
+store and a count in the Pushgateway, but for what a cut may cost.
 
 Guards against an agent that only works on the machine it was written on, and against totals that
-are right only while nothing happens. PICKET_SEED repeats the moments of the cuts as far as two runs
-are alike, PICKET_CUTS says how many."""
+are right only while nothing happens. PICKET_SEED repeats the moments of the cuts as far as two
+runs are alike, PICKET_CUTS says how many."""
 
 import json
 import os
