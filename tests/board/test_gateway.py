@@ -30,7 +30,9 @@ COMMITTING = 1.0 * support.PATIENCE
 # How well the clocks of board and host are known to agree, on a busy machine.
 SKEW = 0.2
 TIMEOUT = 10  # of the watchdog
-SLOW = 20     # seconds from run to run of the many
+# Seconds from run to run of the few and of the many: an emulated processor takes 0.15 s for one
+# handshake of TLS, and more where it shares this machine's with others.
+OFTEN, SELDOM = 5, 30
 # It is looked at while as many runs as may be are in flight, some 60 KiB each.
 MEMORY_KIB = 4608
 RESULTS = "picket_probe_results_total"
@@ -145,8 +147,7 @@ class Gateway(LiveTest):
         for name in NAMES:
             kind = name.split("-")[0]
             unit = unit_of(name)
-            often = ("interval = 2s\ntimeout = 1900ms\n" if name in FAST else
-                     f"interval = {SLOW}s\n")
+            often = f"interval = {OFTEN if name in FAST else SELDOM}s\n"
             trust = "" if kind in ("mail", "device") else "ca_file = /etc/picket-ca.pem\n"
             text += KINDS[kind].format(
                 name=name, host=HOST, web=self.web.http, secure=self.web.https,
@@ -244,12 +245,12 @@ class Gateway(LiveTest):
     def goes_on(self):
         """Everybody is well, whatever was before."""
         known = {name: self.told(probe=name, result="success") for name in FAST}
-        self.wait_told(lambda: all(self.told(probe=name, result="success") > known[name] + 1
-                                   for name in FAST), "each kind succeeds twice more")
+        self.wait_told(lambda: all(self.told(probe=name, result="success") > known[name]
+                                   for name in FAST), "each kind succeeds once more")
 
     def all_kinds_succeed_and_are_seen(self):
         self.wait_told(lambda: all(self.told(probe=name, result="success") for name in NAMES),
-                       "all fifty succeed", 6 * SLOW)
+                       "all fifty succeed", 4 * SELDOM)
         self.assertEqual(self.gateway.last.total("probe_success"), len(NAMES))
         value = self.gateway.last.value("picket_modbus_value", probe="device-0")
         self.assertAlmostEqual(value, 21.5)
