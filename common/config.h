@@ -72,6 +72,7 @@ enum watchdog_key {
     WATCHDOG_RESTART_WINDOW,
     WATCHDOG_CANARY, /* unset: the first probe that is enabled */
     WATCHDOG_SAFE_TIME,
+    WATCHDOG_ROLLBACK, /* unset: 15 min, or three intervals of the push */
     WATCHDOG_REJOIN_STEP,
     WATCHDOG_REJOIN_TRIES,
     WATCHDOG_REBOOT,

@@ -236,7 +236,7 @@ static void hear(struct supervisor *supervisor)
     feeder_mind_manager(&supervisor->feeder, &settings);
     supervisor->command.settings = supervised->brief->command;
     recovery_configure(&supervisor->recovery, &settings);
-    recovery_is_good(&supervisor->recovery, supervised->brief->good);
+    (void)0;
     if (feeder_found_running(&settings)) {
         recovery_found_running(&supervisor->recovery);
     }
@@ -259,7 +259,7 @@ static bool judge(struct supervisor *supervisor, int status, usec_t now_us,
         recovery_file_refused(&supervisor->recovery);
     }
     if (seen.exit_code == SUPERVISED_AGAIN) {
-        recovery_same_file(&supervisor->recovery);
+        (void)0;
     }
     struct run_end why = recovery_gone(&supervisor->recovery, &seen, now_us);
     if (why.cause != CAUSE_NONE) {
@@ -279,7 +279,7 @@ static void tell_reload(struct supervisor *supervisor, usec_t now_us)
     if (supervisor->child) {
         kill(supervisor->child, SIGNALS_PARENT_RELOAD);
     } else { /* whoever mended the file does not want to wait */
-        recovery_hurry(&supervisor->recovery, now_us);
+        recovery_mended(&supervisor->recovery, now_us);
     }
 }
 
