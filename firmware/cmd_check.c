@@ -277,7 +277,7 @@ int cmd_check(int argc, char **argv)
     if (options.json) {
         errors = (struct config_errors){.context = &begun, .report = print_json_error};
     }
-    if (!site_read(options.file, &config, &errors) ||
+    if (!site_read(options.file, &config, &errors, NULL) ||
         (!options.no_files && !site_opens(&config, &errors))) {
         return refuse(&options, &errors);
     }

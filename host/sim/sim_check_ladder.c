@@ -420,6 +420,9 @@ void sim_check_orders(struct sim *sim, const struct recovery_orders *orders)
     case RECOVERY_SPARE:
         check_spared(sim);
         break;
+    case RECOVERY_LEAVE:
+        sim->check.stop_us = sim->now_us;
+        break;
     case RECOVERY_STOP:
         sim->check.stop_us = sim->now_us;
         if (sim->check.phase != RECOVERY_RESETTING) {

@@ -297,6 +297,9 @@ static void give_signal(struct sim *sim, enum recovery_kill kill)
     switch (kill) {
     case RECOVERY_SPARE:
         return;
+    case RECOVERY_LEAVE:
+        ask_to_leave(sim, CAUSE_RELOAD);
+        break;
     case RECOVERY_STOP:
         ask_to_leave(sim, CAUSE_STOP);
         break;
