@@ -22,7 +22,7 @@ const char *rollout_reason_text(enum rollout_reason reason)
 /* What was found out about the file is void. */
 static void begin_trial(struct rollout *rollout)
 {
-    rollout->heard = rollout->failed_too = rollout->settled = false;
+    rollout->heard = rollout->failed_too = rollout->settled = rollout->announced = false;
     rollout->since_us = USEC_NEVER;
 }
 
@@ -67,15 +67,8 @@ void rollout_told(struct rollout *rollout, const struct rollout_runs *runs, usec
     }
     rollout->runs = *runs;
     rollout->told = true;
-    bool begins = rollout->since_us == USEC_NEVER;
-    if (begins) {
+    if (rollout->since_us == USEC_NEVER) {
         rollout->since_us = now_us;
-    }
-    if (begins && is_on_trial(rollout)) {
-        logger_printf(rollout->logger, LOG_LEVEL_INFO,
-                      "this configuration is new: when no push of it is accepted within %" PRId64
-                      " s, the last known good one comes back",
-                      runs->silence_us / USEC_PER_SEC);
     }
 }
 
@@ -136,14 +129,28 @@ static bool judge_silence(struct rollout *rollout, const struct rollout_pushes *
     return false;
 }
 
+static void announce(struct rollout *rollout)
+{
+    if (!rollout->announced) {
+        rollout->announced = true;
+        logger_printf(rollout->logger, LOG_LEVEL_INFO,
+                      "this configuration is new: when no push of it is accepted within %" PRId64
+                      " s, the last known good one comes back",
+                      rollout->runs.silence_us / USEC_PER_SEC);
+    }
+}
+
 bool rollout_step(struct rollout *rollout, const struct rollout_pushes *pushes, usec_t now_us)
 {
     if (rollout->used) {
         return judge_silence(rollout, pushes);
     }
     rollout->heard = rollout->heard || (rollout->told && pushes->accepted > 0);
-    if (!is_on_trial(rollout) || rollout->since_us == USEC_NEVER ||
-        now_us - rollout->since_us < rollout->runs.silence_us) {
+    if (!is_on_trial(rollout) || rollout->since_us == USEC_NEVER) {
+        return false;
+    }
+    announce(rollout);
+    if (now_us - rollout->since_us < rollout->runs.silence_us) {
         return false;
     }
     rollout->tries++;

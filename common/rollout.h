@@ -63,6 +63,7 @@ struct rollout {
     struct rollout_runs runs;         /* … or the one before */
     bool heard;                       /* a push of the file's configuration was accepted */
     usec_t since_us;                  /* of its first life; USEC_NEVER: it had none yet */
+    bool announced;                   /* that it is on trial */
     unsigned tries;                   /* of its silence */
     bool failed_too;                  /* pushes failed under the good one as well */
     bool settled;                     /* they did not: it stays */
