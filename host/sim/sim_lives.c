@@ -92,6 +92,18 @@ static void process_begins(struct sim *sim)
     }
 }
 
+static void tell_text(struct sim *sim)
+{
+    const struct sim_site *site = &sim->site;
+    uint32_t text = site->texts[sim_site_running(sim)];
+    recovery_runs(&sim->lives.recovery,
+                  (struct rollout_runs){.text = text,
+                                        .same = site->has_good && text == site->texts[site->good],
+                                        .keepable = true},
+                  sim_now(sim));
+    sim_check_told_text(sim, text);
+}
+
 static void begin_agent(struct sim *sim)
 {
     struct sim_lives *lives = &sim->lives;
@@ -116,6 +128,7 @@ static void begin_agent(struct sim *sim)
                   .board = sim_board_word(sim)},
     };
     recovery_configure(&lives->recovery, &sim->site.settings);
+    tell_text(sim);
     lives->configured = true;
     memset(&lives->agent, 0xa5, offsetof(struct agent, store.coder));
     agent_init(&lives->agent, config, &ports, lives->body, sizeof lives->body, sim_now(sim));
@@ -171,6 +184,10 @@ static void step_agent(struct sim *sim)
         lives->running = true;
         lives->running_us = sim->now_us;
         sim_check_life_runs(sim);
+        if (sim_site_nature(sim) == SIM_CONFIG_KILLS) {
+            sim_lives_be_killed(sim, SIM_KILLER_CRASHES,
+                                sim->now_us + 1 + draw(sim, 20 * USEC_PER_SEC), 0);
+        }
     }
     sim_check_agent(sim);
     if (agent_stopped(&lives->agent)) {
@@ -191,6 +208,10 @@ static void step_process(struct sim *sim)
         } else {
             sim_lives_block(sim, USEC_NEVER);
         }
+    } else if (lives->process == SIM_PROCESS_STARTS && sim_site_nature(sim) == SIM_CONFIG_UNFIT) {
+        tell_text(sim);
+        sim_lives_explain(sim, CAUSE_NONE);
+        process_ends(sim, CAUSE_NONE, 0);
     } else if (lives->process == SIM_PROCESS_STARTS) {
         begin_agent(sim);
         step_agent(sim);
@@ -236,6 +257,10 @@ static void supervisor_begins(struct sim *sim)
     if (sim->site.settings.owner == WATCHDOG_OWNER_DEVICE && sim->board.running) {
         recovery_found_running(&lives->recovery);
     }
+    sim->site.has_good = sim->site.has_good && sim->site.keeps;
+    if (sim->site.has_good) {
+        recovery_found_good(&lives->recovery, true);
+    }
     sim_site_use(sim, false);
     sim_check_supervisor_begins(sim);
 }
@@ -261,6 +286,21 @@ static void supervisor_leaves(struct sim *sim)
     supervisor_gone(sim, sim->now_us + sim->lives.pause_us);
 }
 
+/* The configuration cannot run. The first life says so at once when nothing is known to be good:
+ * init starts the pair again. False: that is the end. */
+static bool refused_goes_on(struct sim *sim)
+{
+    struct sim_lives *lives = &sim->lives;
+    if (lives->born == 1 && !sim->site.has_good) {
+        lives->pause_us = RESTART_US;
+        supervisor_leaves(sim);
+        return false;
+    }
+    recovery_file_refused(&lives->recovery);
+    sim_check_refused(sim);
+    return true;
+}
+
 /* The process has ended: what the ladder makes of it. True: so does the supervisor. */
 static bool reap(struct sim *sim)
 {
@@ -270,6 +310,9 @@ static bool reap(struct sim *sim)
         end.cause = CAUSE_CRASH;
     }
     lives->process = SIM_PROCESS_NONE;
+    if (end.cause == CAUSE_NONE && !refused_goes_on(sim)) {
+        return true;
+    }
     struct run_end why = recovery_gone(&lives->recovery, &end, sim_now(sim));
     if (why.cause != CAUSE_NONE) {
         lives->before = why;
@@ -326,6 +369,10 @@ static void start_life(struct sim *sim, bool use_good)
         return;
     }
     sim_site_use(sim, use_good);
+    sim_check_text_begins(sim);
+    if (use_good) {
+        sim_faults_begin_good(sim);
+    }
     vitals_begin(&lives->vitals, RECOVERY_START_US);
     recovery_born(&lives->recovery, sim_now(sim));
     lives->born++;
@@ -416,6 +463,7 @@ static void step_supervisor(struct sim *sim)
         start_life(sim, orders.use_good);
     }
     if (orders.keep_good) {
+        sim_check_keeps(sim);
         sim_site_keep(sim);
         sim_trace(sim, SIM_KEEP_GOOD, sim->site.good, 0, NULL);
     }
@@ -561,12 +609,22 @@ void sim_lives_freeze(struct sim *sim, usec_t until_us)
     }
 }
 
-void sim_lives_reload(struct sim *sim)
+/* One that cannot run is refused by the check, and no more than stands in the file then. */
+void sim_lives_roll_out(struct sim *sim, enum sim_nature nature, bool says_so)
 {
     struct sim_lives *lives = &sim->lives;
-    if (lives->process == SIM_PROCESS_RUNS && lives->leave == CAUSE_NONE &&
-        !lives->asked_to_leave && !lives->stopping) {
-        sim_site_edit(sim);
+    bool hears = lives->supervisor == SIM_SUPERVISOR_RUNS && !lives->stopping;
+    bool takes =
+        lives->process == SIM_PROCESS_RUNS && lives->leave == CAUSE_NONE && !lives->asked_to_leave;
+    sim_site_edit(sim, nature);
+    sim_trace(sim, SIM_ROLL_OUT, nature, says_so, NULL);
+    if (!says_so || !hears || nature == SIM_CONFIG_UNFIT ||
+        !(takes || lives->process == SIM_PROCESS_NONE)) {
+        return;
+    }
+    recovery_mended(&lives->recovery, sim_now(sim));
+    sim_check_mended(sim);
+    if (takes) {
         ask_to_leave(sim, CAUSE_RELOAD);
     }
 }

@@ -14,6 +14,7 @@
 #include "prng.h"
 #include "recovery.h"
 #include "sim_net.h"
+#include "sim_site.h"
 
 enum { SIM_BODY_BYTES = 1 << 18 };
 
@@ -89,7 +90,8 @@ void sim_lives_crash(struct sim *sim);
 void sim_lives_block(struct sim *sim, usec_t until_us);
 void sim_lives_kill_supervisor(struct sim *sim);
 void sim_lives_freeze(struct sim *sim, usec_t until_us);
-void sim_lives_reload(struct sim *sim);
+/* Somebody edits the file, and says so or not. */
+void sim_lives_roll_out(struct sim *sim, enum sim_nature nature, bool says_so);
 void sim_lives_restart(struct sim *sim, usec_t pause_us);
 bool sim_lives_alive(const struct sim *sim);
 /* What it takes up now. */
