@@ -167,13 +167,13 @@ static void strike_rollout(struct sim *sim)
         one_in(sim, 2) ? SIM_CONFIG_SILENT : (enum sim_nature)(1 + draw(sim, SIM_NATURES - 1));
     bool says_so = !one_in(sim, 4);
     sim->faults.rollout_until_us = sim->now_us + USEC_PER_MINUTE + draw(sim, 8 * USEC_PER_HOUR);
-    sim_lives_roll_out(sim, nature, says_so);
+    sim_site_roll_out(sim, nature, says_so);
 }
 
 static void heal_rollout(struct sim *sim, bool says_so)
 {
     sim->faults.rollout_until_us = USEC_NEVER;
-    sim_lives_roll_out(sim, SIM_CONFIG_WELL, says_so);
+    sim_site_roll_out(sim, SIM_CONFIG_WELL, says_so);
 }
 
 static void strike(struct sim *sim, enum sim_fault fault)
@@ -230,7 +230,7 @@ static void strike(struct sim *sim, enum sim_fault fault)
         sim_lives_freeze(sim, sim->now_us + draw(sim, 3 * USEC_PER_MINUTE));
         break;
     case SIM_FAULT_RELOAD:
-        sim_lives_roll_out(sim, SIM_CONFIG_WELL, true);
+        sim_site_roll_out(sim, SIM_CONFIG_WELL, true);
         break;
     case SIM_FAULT_ROLLOUT:
         strike_rollout(sim);

@@ -92,18 +92,6 @@ static void process_begins(struct sim *sim)
     }
 }
 
-static void tell_text(struct sim *sim)
-{
-    const struct sim_site *site = &sim->site;
-    uint32_t text = site->texts[sim_site_running(sim)];
-    recovery_runs(&sim->lives.recovery,
-                  (struct rollout_runs){.text = text,
-                                        .same = site->has_good && text == site->texts[site->good],
-                                        .keepable = true},
-                  sim_now(sim));
-    sim_check_told_text(sim, text);
-}
-
 static void begin_agent(struct sim *sim)
 {
     struct sim_lives *lives = &sim->lives;
@@ -128,7 +116,7 @@ static void begin_agent(struct sim *sim)
                   .board = sim_board_word(sim)},
     };
     recovery_configure(&lives->recovery, &sim->site.settings);
-    tell_text(sim);
+    sim_site_tell(sim);
     lives->configured = true;
     memset(&lives->agent, 0xa5, offsetof(struct agent, store.coder));
     agent_init(&lives->agent, config, &ports, lives->body, sizeof lives->body, sim_now(sim));
@@ -209,7 +197,7 @@ static void step_process(struct sim *sim)
             sim_lives_block(sim, USEC_NEVER);
         }
     } else if (lives->process == SIM_PROCESS_STARTS && sim_site_nature(sim) == SIM_CONFIG_UNFIT) {
-        tell_text(sim);
+        sim_site_tell(sim);
         sim_lives_explain(sim, CAUSE_NONE);
         process_ends(sim, CAUSE_NONE, 0);
     } else if (lives->process == SIM_PROCESS_STARTS) {
@@ -325,7 +313,7 @@ static bool reap(struct sim *sim)
     return lives->stopping;
 }
 
-static void ask_to_leave(struct sim *sim, enum cause cause)
+void sim_lives_ask_to_leave(struct sim *sim, enum cause cause)
 {
     struct sim_lives *lives = &sim->lives;
     lives->leave = cause;
@@ -341,10 +329,10 @@ static void give_signal(struct sim *sim, enum recovery_kill kill)
     case RECOVERY_SPARE:
         return;
     case RECOVERY_LEAVE:
-        ask_to_leave(sim, CAUSE_RELOAD);
+        sim_lives_ask_to_leave(sim, CAUSE_RELOAD);
         break;
     case RECOVERY_STOP:
-        ask_to_leave(sim, CAUSE_STOP);
+        sim_lives_ask_to_leave(sim, CAUSE_STOP);
         break;
     case RECOVERY_ABORT:
         if (!lives->deaf && !lives->in_kernel) {
@@ -381,69 +369,6 @@ static void start_life(struct sim *sim, bool use_good)
     sim_check_born(sim);
 }
 
-static void arm(struct sim *sim)
-{
-    struct sim_lives *lives = &sim->lives;
-    struct watchdog_grant grant = {.timeout_us = 30 * USEC_PER_SEC, .can_stop = true};
-    enum error error = ERROR_NONE;
-    sim_check_arm(sim);
-    if (sim->site.settings.owner == WATCHDOG_OWNER_DEVICE) {
-        struct watchdog watchdog = sim_board_watchdog(sim);
-        error = watchdog.start(watchdog.context, sim->site.settings.timeout_us, &grant);
-    } else {
-        grant.timeout_us = sim->site.settings.timeout_us;
-        lives->service_watched = true;
-        lives->service_expires_us = sim->now_us + grant.timeout_us;
-    }
-    recovery_armed(&lives->recovery, error, &grant, sim_now(sim));
-    sim_trace(sim, SIM_ARM, error, grant.timeout_us, NULL);
-}
-
-static void tend_watchdog(struct sim *sim, const struct recovery_orders *orders)
-{
-    struct sim_lives *lives = &sim->lives;
-    struct watchdog watchdog = sim_board_watchdog(sim);
-    bool device = sim->site.settings.owner == WATCHDOG_OWNER_DEVICE;
-    if (orders->arm) {
-        arm(sim);
-    }
-    if (orders->feed) {
-        sim_check_feed(sim);
-        if (device) {
-            watchdog.feed(watchdog.context);
-        } else {
-            lives->service_expires_us = sim->now_us + sim->site.settings.timeout_us;
-        }
-        sim_trace(sim, SIM_FEED, 0, 0, NULL);
-    }
-    if (orders->trigger) {
-        sim_trace(sim, SIM_TRIGGER, 0, 0, NULL);
-        lives->service_expires_us = device ? lives->service_expires_us : sim->now_us;
-    }
-    if (orders->disarm) {
-        sim_trace(sim, SIM_DISARM, 0, 0, NULL);
-        if (!watchdog.stop(watchdog.context)) {
-            recovery_found_running(&lives->recovery);
-        }
-    }
-}
-
-/* A command the agent asked for is run, and takes its time. */
-static void tend_actions(struct sim *sim)
-{
-    struct sim_lives *lives = &sim->lives;
-    struct mandate *mandate = &lives->vitals.mandate;
-    if (sim->now_us >= lives->action_ends_us) {
-        lives->action_ends_us = USEC_NEVER;
-        atomic_store(&mandate->action_result, one_in(sim, 3) ? 1 : 0);
-        atomic_fetch_add(&mandate->actions_done, 1);
-    }
-    if (lives->action_ends_us == USEC_NEVER &&
-        atomic_load(&mandate->actions_done) != atomic_load(&lives->vitals.actions_wanted)) {
-        lives->action_ends_us = sim->now_us + draw(sim, USEC_PER_MINUTE);
-    }
-}
-
 static void step_supervisor(struct sim *sim)
 {
     struct sim_lives *lives = &sim->lives;
@@ -467,8 +392,8 @@ static void step_supervisor(struct sim *sim)
         sim_site_keep(sim);
         sim_trace(sim, SIM_KEEP_GOOD, sim->site.good, 0, NULL);
     }
-    tend_watchdog(sim, &orders);
-    tend_actions(sim);
+    sim_lives_tend_watchdog(sim, &orders);
+    sim_lives_tend_actions(sim);
     lives->turn_us = sim_at(sim, orders.wake_us) + (one_in(sim, 100) ? draw(sim, 20000) : 0);
     sim_check_after_turn(sim);
 }
@@ -609,26 +534,6 @@ void sim_lives_freeze(struct sim *sim, usec_t until_us)
     }
 }
 
-/* One that cannot run is refused by the check, and no more than stands in the file then. */
-void sim_lives_roll_out(struct sim *sim, enum sim_nature nature, bool says_so)
-{
-    struct sim_lives *lives = &sim->lives;
-    bool hears = lives->supervisor == SIM_SUPERVISOR_RUNS && !lives->stopping;
-    bool takes =
-        lives->process == SIM_PROCESS_RUNS && lives->leave == CAUSE_NONE && !lives->asked_to_leave;
-    sim_site_edit(sim, nature);
-    sim_trace(sim, SIM_ROLL_OUT, nature, says_so, NULL);
-    if (!says_so || !hears || nature == SIM_CONFIG_UNFIT ||
-        !(takes || lives->process == SIM_PROCESS_NONE)) {
-        return;
-    }
-    recovery_mended(&lives->recovery, sim_now(sim));
-    sim_check_mended(sim);
-    if (takes) {
-        ask_to_leave(sim, CAUSE_RELOAD);
-    }
-}
-
 void sim_lives_restart(struct sim *sim, usec_t pause_us)
 {
     struct sim_lives *lives = &sim->lives;
@@ -639,7 +544,7 @@ void sim_lives_restart(struct sim *sim, usec_t pause_us)
     lives->pause_us = pause_us;
     recovery_stop(&lives->recovery, sim->now_us);
     if (sim_lives_alive(sim)) {
-        ask_to_leave(sim, CAUSE_STOP);
+        sim_lives_ask_to_leave(sim, CAUSE_STOP);
         sim->check.stop_us = sim->now_us;
     }
     lives->turn_us = sim->now_us;

@@ -221,7 +221,7 @@ void sim_site_init(struct sim *sim)
 }
 
 /* There are three: the one of the life, the last good one, and one that is neither. */
-void sim_site_edit(struct sim *sim, enum sim_nature nature)
+static void edit_file(struct sim *sim, enum sim_nature nature)
 {
     struct sim_site *site = &sim->site;
     unsigned free = 0;
@@ -274,4 +274,38 @@ int sim_site_target(const struct sim *sim, const char *instance, size_t length)
         }
     }
     return -1;
+}
+
+/* Rollouts. */
+
+void sim_site_tell(struct sim *sim)
+{
+    const struct sim_site *site = &sim->site;
+    uint32_t text = site->texts[sim_site_running(sim)];
+    recovery_runs(&sim->lives.recovery,
+                  (struct rollout_runs){.text = text,
+                                        .same = site->has_good && text == site->texts[site->good],
+                                        .keepable = true},
+                  sim_now(sim));
+    sim_check_told_text(sim, text);
+}
+
+/* One that cannot run is refused by the check, and no more than stands in the file then. */
+void sim_site_roll_out(struct sim *sim, enum sim_nature nature, bool says_so)
+{
+    struct sim_lives *lives = &sim->lives;
+    bool hears = lives->supervisor == SIM_SUPERVISOR_RUNS && !lives->stopping;
+    bool takes =
+        lives->process == SIM_PROCESS_RUNS && lives->leave == CAUSE_NONE && !lives->asked_to_leave;
+    edit_file(sim, nature);
+    sim_trace(sim, SIM_ROLL_OUT, nature, says_so, NULL);
+    if (!says_so || !hears || nature == SIM_CONFIG_UNFIT ||
+        !(takes || lives->process == SIM_PROCESS_NONE)) {
+        return;
+    }
+    recovery_mended(&lives->recovery, sim_now(sim));
+    sim_check_mended(sim);
+    if (takes) {
+        sim_lives_ask_to_leave(sim, CAUSE_RELOAD);
+    }
 }

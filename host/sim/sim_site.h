@@ -45,8 +45,11 @@ struct sim_site {
 struct sim;
 /* The first configuration; fails the run when the loader refuses it. */
 void sim_site_init(struct sim *sim);
-/* Somebody edits the file. */
-void sim_site_edit(struct sim *sim, enum sim_nature nature);
+/* Somebody edits the file, and says so or not. One that cannot run is refused by the check then,
+ * and no more than stands in the file. */
+void sim_site_roll_out(struct sim *sim, enum sim_nature nature, bool says_so);
+/* The life tells what it runs. */
+void sim_site_tell(struct sim *sim);
 /* Which of the configurations the life there is, or the last one, runs. */
 unsigned sim_site_running(const struct sim *sim);
 enum sim_nature sim_site_nature(const struct sim *sim);

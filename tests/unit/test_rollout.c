@@ -53,9 +53,16 @@ static void a_silent_configuration_is_left_when_its_time_is_over(void **state)
     assert_int_equal(word_of(&world.vitals.mandate.left_for), ROLLOUT_SILENCE);
     assert_int_equal(rollbacks(ROLLOUT_SILENCE), 1);
     pass(USEC_PER_DAY);
-    expect_diary(""); /* it pushes: the other one stays out */
+    expect_diary(""); /* it pushes: the other one stays out … */
     assert_int_equal(world.recovery.phase, RECOVERY_NORMAL);
     assert_int_equal(world.recovery.restart_count, 0);
+    world.uplink_dead = true; /* … whatever becomes of the uplink later */
+    crash();
+    pass(USEC_PER_HOUR);
+    world.uplink_dead = false;
+    pass(USEC_PER_HOUR);
+    assert_true(runs_good());
+    assert_null(strstr(world.diary, "leave"));
 }
 
 static void one_accepted_push_is_enough(void **state)
@@ -188,20 +195,44 @@ static void a_silent_one_is_tried_once_more_and_then_stays_out(void **state)
     assert_int_equal(rollbacks(ROLLOUT_SILENCE), 2);
 }
 
+/* Dead whenever the good one begins. */
+static void pass_with_spiteful_uplink(usec_t for_us)
+{
+    usec_t end_us = world.now_us + for_us;
+    while (world.now_us < end_us) {
+        world.uplink_dead = runs_good() && world.now_us - world.born_us < USEC_PER_MINUTE;
+        pass(SEC);
+    }
+}
+
 static void an_uplink_that_comes_and_goes_does_not_turn_it_for_ever(void **state)
 {
     (void)state;
     begin_silent_rollout();
-    while (world.now_us < USEC_PER_DAY) { /* dead whenever the good one begins */
-        world.uplink_dead = runs_good() && world.now_us - world.born_us < USEC_PER_MINUTE;
-        pass(SEC);
-    }
+    pass_with_spiteful_uplink(USEC_PER_DAY);
     assert_true(runs_good());
     assert_int_equal(rollbacks(ROLLOUT_SILENCE), ROLLOUT_TRIES);
     assert_int_equal(world.lives_begun, 1 + 2 * ROLLOUT_TRIES);
-    reload(); /* a file that somebody mended has all its tries again */
-    pass(ROLLBACK + 60 * SEC);
-    assert_int_equal(rollbacks(ROLLOUT_SILENCE), ROLLOUT_TRIES + 1);
+    /* Somebody says that it was mended, and has changed nothing: it has all its tries again. */
+    recovery_mended(&world.recovery, world.now_us);
+    gone((struct run_end){.cause = CAUSE_RELOAD, .task = VITAL_NONE});
+    pass_with_spiteful_uplink(USEC_PER_DAY);
+    assert_int_equal(rollbacks(ROLLOUT_SILENCE), 2 * ROLLOUT_TRIES);
+}
+
+static void a_text_that_changes_in_silence_has_all_its_tries(void **state)
+{
+    (void)state;
+    begin_silent_rollout();
+    world.uplink_dead = true;
+    pass(ROLLBACK + USEC_PER_HOUR);
+    world.uplink_dead = false;
+    pass(USEC_PER_MINUTE);
+    assert_false(runs_good());
+    world.file++;
+    crash();
+    pass_with_spiteful_uplink(USEC_PER_DAY);
+    assert_int_equal(rollbacks(ROLLOUT_SILENCE), 1 + ROLLOUT_TRIES);
 }
 
 static void a_push_of_the_life_that_leaves_says_nothing_of_the_next(void **state)
@@ -342,10 +373,11 @@ static void a_good_one_that_cannot_start_either_is_not_left_for_itself(void **st
     begin_world();
     world.never_runs = true;
     recovery_found_good(&world.recovery, false);
-    for (unsigned i = 0; i < 4; i++) {
-        pass(65 * SEC);
+    for (unsigned refused = 0; refused < 4;) {
+        pass(SEC);
         if (world.lives) {
             refuse_the_file();
+            refused++;
         }
     }
     assert_int_equal(rollbacks(ROLLOUT_START), 1);
@@ -356,16 +388,17 @@ static void what_kills_is_counted_as_that(void **state)
     (void)state;
     begin_silent_rollout();
     crash_into_safe_mode();
+    world.uplink_dead = true;
     pass(20 * SEC);
     assert_true(runs_good());
     assert_int_equal(word_of(&world.vitals.mandate.left_for), ROLLOUT_CRASHES);
     assert_int_equal(rollbacks(ROLLOUT_CRASHES), 1);
     assert_int_equal(rollbacks(ROLLOUT_SILENCE), 0);
-    world.uplink_dead = true;
     pass(USEC_PER_HOUR);
     world.uplink_dead = false; /* says nothing of crashes */
     pass(USEC_PER_HOUR);
     assert_true(runs_good());
+    assert_int_equal(rollbacks(ROLLOUT_SILENCE), 0);
 }
 
 int main(void)
@@ -382,6 +415,7 @@ int main(void)
         cmocka_unit_test(when_the_uplink_was_dead_the_new_one_is_tried_again_and_stays),
         cmocka_unit_test(a_silent_one_is_tried_once_more_and_then_stays_out),
         cmocka_unit_test(an_uplink_that_comes_and_goes_does_not_turn_it_for_ever),
+        cmocka_unit_test(a_text_that_changes_in_silence_has_all_its_tries),
         cmocka_unit_test(a_push_of_the_life_that_leaves_says_nothing_of_the_next),
         cmocka_unit_test(lives_that_end_are_silent_as_well),
         cmocka_unit_test(a_machine_that_stood_still_was_not_silent),
