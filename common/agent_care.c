@@ -274,12 +274,13 @@ void agent_recovery_series(const struct agent *agent, struct recovery_series *se
     const struct ledger *ledger = store_ledger(&agent->store);
     const struct run_end *before = &agent->care.before;
     int target = before->target > 0 ? ledger_find(ledger, before->target) : -1;
-    uint32_t phase = vitals_get(&mandate->phase);
+    uint32_t phase = vitals_get(&mandate->phase), left_for = vitals_get(&mandate->left_for);
     struct recovery_settings settings;
     recovery_settings_of(agent->config, &settings);
     *series = (struct recovery_series){
         .phase = phase < RECOVERY_PHASE_COUNT ? (enum recovery_phase)phase : RECOVERY_NORMAL,
         .good_config = vitals_get(&mandate->good) != 0,
+        .left_for = left_for < ROLLOUT_REASONS ? (enum rollout_reason)left_for : ROLLOUT_START,
         .armed = vitals_get(&mandate->armed) != 0,
         .granted_us = (usec_t)vitals_get(&mandate->granted_ms) * USEC_PER_MSEC,
         .may_reset = settings.owner == WATCHDOG_OWNER_DEVICE || settings.reboot,

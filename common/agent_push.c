@@ -43,10 +43,21 @@ static void log_reply(const struct agent *agent, const struct upstream_reply *re
     }
 }
 
+/* It judges configurations by it (rollout.h). */
+static void tell_supervisor(struct vitals *vitals, bool accepted)
+{
+    if (accepted) {
+        atomic_fetch_add(&vitals->pushes_accepted, 1);
+    } else if (vitals_get(&vitals->pushes_accepted) == 0) {
+        atomic_fetch_add(&vitals->pushes_failed, 1);
+    }
+}
+
 static void book_reply(struct agent *agent, const struct upstream_reply *reply, usec_t now_us)
 {
     log_reply(agent, reply, now_us);
     store_count(&agent->store, LEDGER_PUSH_FIRST + (unsigned)reply->class, 1);
+    tell_supervisor(agent->ports.vitals, reply->class == UPSTREAM_ACCEPTED);
     if (reply->class == UPSTREAM_ACCEPTED) {
         agent->push_failing_since_us = 0;
         store_pushed(&agent->store, agent->body_ordinal);

@@ -6,6 +6,8 @@
 
 static_assert(LEDGER_RESTART_FIRST + CAUSE_COUNT <= LEDGER_RESTART_END, "a counter each");
 static_assert(CAUSE_COUNT <= VITALS_CAUSES, "a word each");
+static_assert(LEDGER_ROLLBACK_FIRST + ROLLOUT_REASONS <= LEDGER_ROLLBACK_END, "a counter each");
+static_assert(ROLLOUT_REASONS <= VITALS_REASONS, "a word each");
 
 #define SERVICE_STEP 10 /* minutes of service from one record to the next */
 #define DAY_MINUTES  (24 * 60)
@@ -133,6 +135,15 @@ static void take_up_unseen(struct agent *agent, usec_t now_us)
     agent->care.before = end;
 }
 
+/* The supervisor goes on counting; what the agent has of it so far stands in `counted`. */
+static void count_news(struct agent *agent, unsigned code, const _Atomic uint32_t *seen,
+                       _Atomic uint32_t *counted)
+{
+    uint32_t now = vitals_get(seen);
+    store_count(&agent->store, code, now - vitals_get(counted));
+    vitals_set(counted, now);
+}
+
 /* What the supervisor saw. Lives that never got as far as this are counted by the first that does.
  */
 static void take_up_seen(struct agent *agent)
@@ -140,10 +151,11 @@ static void take_up_seen(struct agent *agent)
     struct vitals *vitals = agent->ports.vitals;
     struct run_end end = agent->ports.start.before;
     for (unsigned i = CAUSE_NONE + 1; i < CAUSE_COUNT; i++) {
-        uint32_t ends = vitals_get(&vitals->mandate.ends[i]);
-        store_count(&agent->store, LEDGER_RESTART_FIRST + i,
-                    ends - vitals_get(&vitals->counted[i]));
-        vitals_set(&vitals->counted[i], ends);
+        count_news(agent, LEDGER_RESTART_FIRST + i, &vitals->mandate.ends[i], &vitals->counted[i]);
+    }
+    for (unsigned i = 0; i < ROLLOUT_REASONS; i++) {
+        count_news(agent, LEDGER_ROLLBACK_FIRST + i, &vitals->mandate.rollbacks[i],
+                   &vitals->rollbacks_counted[i]);
     }
     if (agent->ports.start.watched) {
         note_end(agent, &end, end.cause == CAUSE_STOP || end.cause == CAUSE_RELOAD);

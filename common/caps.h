@@ -23,6 +23,9 @@
 #ifndef CAP_FILES /* configuration files read through include */
 #define CAP_FILES 64
 #endif
+#ifndef CAP_CONFIG_TEXTS_BYTES /* all these files, to be kept as last known good */
+#define CAP_CONFIG_TEXTS_BYTES (512 * 1024)
+#endif
 #ifndef CAP_LINE_BYTES /* one configuration line */
 #define CAP_LINE_BYTES 4096
 #endif

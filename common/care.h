@@ -19,14 +19,15 @@ const char *care_name(enum care care);
 /* What status and the push tell of recovery beside the counters of the ledger. */
 struct recovery_series {
     enum recovery_phase phase;
-    bool good_config;        /* runs the last known good configuration instead of the file's */
-    unsigned barred_targets; /* that may not run for now */
-    bool armed;              /* a watchdog is being fed … */
-    usec_t granted_us;       /* … within this; 0: not known */
-    bool may_reset;          /* it resets the board */
-    uint64_t resets_left;    /* of today's budget */
-    bool acts;               /* a site action is configured */
-    struct run_end before;   /* how the run before ended */
+    bool good_config; /* runs the last known good configuration instead of the file's … */
+    enum rollout_reason left_for;      /* … which was left for this */
+    unsigned barred_targets;           /* that may not run for now */
+    bool armed;                        /* a watchdog is being fed … */
+    usec_t granted_us;                 /* … within this; 0: not known */
+    bool may_reset;                    /* it resets the board */
+    uint64_t resets_left;              /* of today's budget */
+    bool acts;                         /* a site action is configured */
+    struct run_end before;             /* how the run before ended */
     char before_probe[CAP_NAME_BYTES]; /* the probe it ended with; "": none */
 };
 

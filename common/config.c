@@ -272,31 +272,3 @@ enum error config_add_string(struct config *config, const char *text, size_t len
     config->text_used += (uint32_t)length + 1;
     return ERROR_NONE;
 }
-
-void config_copy(struct config *to, const struct config *from)
-{
-    memcpy(to, from, offsetof(struct config, probes));
-    memcpy(to->probes, from->probes, from->probe_count * sizeof to->probes[0]);
-    memcpy(to->targets, from->targets, from->target_count * sizeof to->targets[0]);
-    memcpy(to->settings, from->settings, from->setting_count * sizeof to->settings[0]);
-    memcpy(to->files, from->files, from->file_count * sizeof to->files[0]);
-    memcpy(to->text, from->text, from->text_used);
-}
-
-/* All that is derived follows from these. */
-bool config_same(const struct config *one, const struct config *other)
-{
-    if (one->text_used != other->text_used || one->setting_count != other->setting_count ||
-        one->probe_count != other->probe_count || one->target_count != other->target_count) {
-        return false;
-    }
-    for (unsigned i = 0; i < one->probe_count; i++) {
-        const struct config_section *a = &one->probes[i].section, *b = &other->probes[i].section;
-        if (a->kind != b->kind || a->name != b->name) {
-            return false;
-        }
-    }
-    return memcmp(one->text, other->text, one->text_used) == 0 &&
-           memcmp(one->settings, other->settings, one->setting_count * sizeof one->settings[0]) ==
-               0;
-}

@@ -72,6 +72,7 @@ enum watchdog_key {
     WATCHDOG_RESTART_WINDOW,
     WATCHDOG_CANARY, /* unset: the first probe that is enabled */
     WATCHDOG_SAFE_TIME,
+    WATCHDOG_ROLLBACK, /* unset: 15 min, or three intervals of the push */
     WATCHDOG_REJOIN_STEP,
     WATCHDOG_REJOIN_TRIES,
     WATCHDOG_REBOOT,
@@ -208,11 +209,6 @@ const char *config_next_include(struct config_loader *loader, const char **from_
 /* Cross checks (required keys, timeout against interval, names, depends_on and its cycles, kinds'
  * own check()). True when errors->count is 0: only then may *config be used. */
 bool config_finish(struct config_loader *loader);
-
-/* Copies a configuration that was checked, touching no more of `to` than it uses. */
-void config_copy(struct config *to, const struct config *from);
-/* Whether two that were checked say the same, line by line. False for one that is zeroed. */
-bool config_same(const struct config *one, const struct config *other);
 
 /* Reports one error against the line of a setting, or of the section's header when `setting` is
  * NULL. For kinds' check(). */

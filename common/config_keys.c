@@ -210,7 +210,15 @@ const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT] = {
                             .min = USEC_PER_SEC,
                             .max = USEC_PER_DAY,
                             .fallback = "10m",
-                            .help = "safe mode ends after this long without trouble"},
+                            .help = "safe mode ends, and a configuration is good, after this "
+                                    "long without trouble"},
+    [WATCHDOG_ROLLBACK] = {.name = "rollback",
+                           .type = SETTING_DURATION,
+                           .min = 0,
+                           .max = 7 * USEC_PER_DAY,
+                           .help = "a new configuration without a push accepted in this time is "
+                                   "left for the last known good one; 0: never; unset: 15m, or "
+                                   "three intervals of the push"},
     [WATCHDOG_REJOIN_STEP] = {.name = "rejoin_step",
                               .type = SETTING_DURATION,
                               .min = USEC_PER_SEC,

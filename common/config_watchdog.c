@@ -10,6 +10,11 @@
 /* From the last feeding before a hang to the first of the new life there is a feeding, the hang,
  * its end, and this much. */
 #define START_MARGIN_US (1 * USEC_PER_SEC)
+/* Of `rollback`, when it is not set. */
+#define ROLLBACK_US        (15 * USEC_PER_MINUTE)
+#define ROLLBACK_INTERVALS 3
+/* In two intervals one push at least has failed, and the next one too. */
+#define ROLLBACK_INTERVALS_MIN 2
 
 static int64_t number(const struct config *config, enum watchdog_key key)
 {
@@ -32,6 +37,15 @@ static enum watchdog_owner owner_of(const char *device)
     return strcmp(device, "none") == 0 ? WATCHDOG_OWNER_NONE : WATCHDOG_OWNER_DEVICE;
 }
 
+static usec_t rollback_of(const struct config *config)
+{
+    if (own(config, WATCHDOG_ROLLBACK) != NULL) {
+        return number(config, WATCHDOG_ROLLBACK);
+    }
+    return usec_max(ROLLBACK_US,
+                    ROLLBACK_INTERVALS * config_number(config, &config->push, PUSH_INTERVAL));
+}
+
 void recovery_settings_of(const struct config *config, struct recovery_settings *settings)
 {
     const char *device = config_text(config, &config->watchdog, WATCHDOG_DEVICE, NULL);
@@ -50,6 +64,8 @@ void recovery_settings_of(const struct config *config, struct recovery_settings 
         .reboot = number(config, WATCHDOG_REBOOT) != 0,
         .memory_bytes = (uint64_t)number(config, WATCHDOG_MEMORY),
         .descriptors = (unsigned)number(config, WATCHDOG_DESCRIPTORS),
+        .pushes = config_text(config, &config->push, PUSH_URL, NULL) != NULL,
+        .rollback_us = rollback_of(config),
     };
     if (settings->owner == WATCHDOG_OWNER_DEVICE) {
         (void)snprintf(settings->device, sizeof settings->device, "%s", device);
@@ -162,6 +178,26 @@ static void check_reboot(struct config_loader *loader)
     }
 }
 
+static void check_rollback(struct config_loader *loader)
+{
+    const struct config *config = loader->config;
+    usec_t rollback_us = number(config, WATCHDOG_ROLLBACK);
+
+    if (own(config, WATCHDOG_ROLLBACK) == NULL || rollback_us == 0) {
+        return;
+    }
+    if (!config_stands(config, &config->push, PUSH_URL)) {
+        complain(loader, WATCHDOG_ROLLBACK,
+                 "nothing is pushed ('url' in [push]), so this configuration would be left each "
+                 "time; with 0 it stays");
+    } else if (!config_is_marked(config, &config->push, PUSH_INTERVAL) &&
+               rollback_us <
+                   ROLLBACK_INTERVALS_MIN * config_number(config, &config->push, PUSH_INTERVAL)) {
+        complain(loader, WATCHDOG_ROLLBACK,
+                 "is less than two intervals of the push, which need not have failed in it");
+    }
+}
+
 /* A probe that is named must be there, and run. */
 static void check_named(struct config_loader *loader, enum watchdog_key key)
 {
@@ -239,6 +275,7 @@ void config_check_watchdog(struct config_loader *loader)
     check_times(loader);
     check_window(loader);
     check_reboot(loader);
+    check_rollback(loader);
     check_named(loader, WATCHDOG_CANARY);
     check_named(loader, WATCHDOG_ACTION_REFERENCE);
     check_action(loader);

@@ -41,7 +41,9 @@ enum ledger_counter {
     LEDGER_RESTART_FIRST = 21, /* + enum cause: runs that came after an end of this cause */
     LEDGER_RESTART_END = 37,
     LEDGER_CARE_FIRST = 37, /* + enum care (agent.h): what the agent did about its own parts */
-    LEDGER_CARE_END = 45,
+    LEDGER_CARE_END = 42,
+    LEDGER_ROLLBACK_FIRST = 42, /* + enum rollout_reason: the file's configuration was left */
+    LEDGER_ROLLBACK_END = 45,
     LEDGER_ACTION_FIRST = 45, /* + enum site_action_result */
     LEDGER_ACTION_END = 48,
     /* No series: what has to be remembered whatever becomes of the epoch. */

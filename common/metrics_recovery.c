@@ -48,6 +48,19 @@ void metrics_recovery_actions(struct walk *walk)
     }
 }
 
+void metrics_config_file_in_use(struct walk *walk)
+{
+    walk_sample(walk, walk->agent->recovery.good_config ? 0 : 1);
+}
+
+void metrics_config_rollbacks(struct walk *walk)
+{
+    for (unsigned i = 0; i < ROLLOUT_REASONS; i++) {
+        walk_sample_labelled(walk, "reason", rollout_reason_name((enum rollout_reason)i),
+                             (double)walk->agent->counters[LEDGER_ROLLBACK_FIRST + i]);
+    }
+}
+
 void metrics_site_actions(struct walk *walk)
 {
     if (!walk->agent->recovery.acts) {

@@ -96,6 +96,8 @@ void metrics_last_restart(struct walk *walk);
 void metrics_recovery_phase(struct walk *walk);
 void metrics_recovery_barred(struct walk *walk);
 void metrics_recovery_actions(struct walk *walk);
+void metrics_config_file_in_use(struct walk *walk);
+void metrics_config_rollbacks(struct walk *walk);
 void metrics_site_actions(struct walk *walk);
 void metrics_watchdog_armed(struct walk *walk);
 void metrics_watchdog_timeout(struct walk *walk);

@@ -19,6 +19,7 @@ void recovery_init(struct recovery *recovery, struct vitals *vitals, const struc
     recovery->phase_us = now_us;
     recovery->looked_us = now_us;
     recovery->newest_group = -1;
+    rollout_init(&recovery->rollout, logger);
     recovery->settings.hang_us = 5 * USEC_PER_SEC; /* until the first life has read its own */
     recovery->settings.abort_us = 2 * USEC_PER_SEC;
     recovery_tell_mandate(recovery);
@@ -44,9 +45,16 @@ void recovery_configure(struct recovery *recovery, const struct recovery_setting
     }
 }
 
-void recovery_is_good(struct recovery *recovery, bool good)
+void recovery_runs(struct recovery *recovery, struct rollout_runs runs, usec_t now_us)
 {
-    recovery->good_kept = good && recovery->good_known;
+    runs.pushes = recovery->settings.pushes;
+    runs.silence_us = recovery->settings.rollback_us;
+    rollout_told(&recovery->rollout, &runs, now_us);
+}
+
+void recovery_found_good(struct recovery *recovery, bool pushes)
+{
+    rollout_found(&recovery->rollout, pushes);
 }
 
 usec_t recovery_look_us(const struct recovery *recovery)
@@ -61,7 +69,7 @@ void recovery_born(struct recovery *recovery, usec_t now_us)
     assert(recovery->life == LIFE_NONE);
     recovery->life = LIFE_RUNNING;
     recovery->ran = false;
-    recovery->good_kept = false; /* until it has said what it runs */
+    rollout_born(&recovery->rollout);
     recovery->born_us = now_us;
     recovery->doom = (struct run_end){.task = VITAL_NONE};
     recovery->resources_over = 0;
@@ -96,11 +104,12 @@ struct run_end recovery_gone(struct recovery *recovery, const struct run_end *en
     if (why.cause != CAUSE_NONE) {
         count_end(recovery, why.cause);
     }
-    if (why.cause == CAUSE_RELOAD && !doomed && !recovery->same_file) {
+    if (recovery->mended) {
         recovery_begin_anew(recovery, now_us);
     } else if (why.cause == CAUSE_NONE) { /* could not start */
-        recovery->good_used =
-            recovery->good_used || (recovery->file_refused && recovery->good_known);
+        if (recovery->file_refused) {
+            rollout_refused(&recovery->rollout);
+        }
         recovery_not_born(recovery, now_us);
     } else {
         recovery->respawn_us = now_us + respawn_delay(&recovery->respawn, why.ran_us);
@@ -111,7 +120,7 @@ struct run_end recovery_gone(struct recovery *recovery, const struct run_end *en
     if (recovery->phase == RECOVERY_RESETTING && was_resetting) {
         recovery_note_reset(recovery, stopping && why.cause == CAUSE_STOP, now_us);
     }
-    recovery->file_refused = recovery->same_file = false;
+    recovery->file_refused = recovery->mended = false;
     recovery_tell_mandate(recovery);
     return why;
 }
@@ -119,11 +128,6 @@ struct run_end recovery_gone(struct recovery *recovery, const struct run_end *en
 void recovery_file_refused(struct recovery *recovery)
 {
     recovery->file_refused = true;
-}
-
-void recovery_same_file(struct recovery *recovery)
-{
-    recovery->same_file = true;
 }
 
 void recovery_stop(struct recovery *recovery, usec_t now_us)
@@ -136,11 +140,14 @@ void recovery_stop(struct recovery *recovery, usec_t now_us)
     }
 }
 
-void recovery_hurry(struct recovery *recovery, usec_t now_us)
+void recovery_mended(struct recovery *recovery, usec_t now_us)
 {
+    rollout_mended(&recovery->rollout);
     if (recovery->life == LIFE_NONE) {
         recovery_begin_anew(recovery, now_us);
         recovery_tell_mandate(recovery);
+    } else {
+        recovery->mended = true;
     }
 }
 
@@ -155,7 +162,7 @@ static void move_life_along(struct recovery *recovery, usec_t now_us,
     } else if (recovery->life == LIFE_NONE && !recovery->ending && now_us >= recovery->respawn_us &&
                !recovery->reset_noted) {
         orders->start = true;
-        orders->use_good = recovery->good_used;
+        orders->use_good = recovery->rollout.used;
     } else if (recovery->life == LIFE_RUNNING && recovery->phase == RECOVERY_RESETTING &&
                recovery->ran && vitals_get(&recovery->vitals->resets) == RESETS_ALLOWED) {
         vitals_set(&recovery->vitals->leave_cause, CAUSE_WATCHDOG);
@@ -163,6 +170,28 @@ static void move_life_along(struct recovery *recovery, usec_t now_us,
         recovery->told_us = now_us;
         orders->kill = RECOVERY_STOP;
     }
+}
+
+/* A life that runs the wrong configuration leaves in order; one that is ending anyway, or is to put
+ * a reset on record, is left alone. */
+static void change_configuration(struct recovery *recovery, usec_t now_us,
+                                 struct recovery_orders *orders)
+{
+    const struct vitals *vitals = recovery->vitals;
+    bool runs = recovery->life == LIFE_RUNNING && orders->kill == RECOVERY_SPARE;
+    bool none = recovery->life == LIFE_NONE && !orders->start;
+    struct rollout_pushes pushes = {vitals_get(&vitals->pushes_accepted),
+                                    vitals_get(&vitals->pushes_failed)};
+    if (recovery->ending || recovery->mended || recovery->phase == RECOVERY_RESETTING ||
+        !(runs || none) || !rollout_step(&recovery->rollout, &pushes, now_us)) {
+        return;
+    }
+    if (runs) {
+        recovery->life = LIFE_STOPPING;
+        recovery->told_us = now_us;
+        orders->kill = RECOVERY_LEAVE;
+    }
+    recovery_tell_mandate(recovery);
 }
 
 static usec_t next_wake(const struct recovery *recovery, usec_t now_us)
@@ -184,6 +213,7 @@ struct recovery_orders recovery_step(struct recovery *recovery, const struct rec
         move_life_along(recovery, now_us, &orders);
     }
     recovery_step_phase(recovery, now_us);
+    change_configuration(recovery, now_us, &orders);
     recovery_keep_good(recovery, now_us, &orders);
     recovery_step_watchdog(recovery, fresh, now_us, &orders);
     orders.wake_us = next_wake(recovery, now_us);

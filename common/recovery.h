@@ -13,6 +13,8 @@
  * last, and begins level 3 again; after `exits` of those it stays as it is, with what has proved
  * itself, and tries the suspended groups again after a day.
  *
+ * Which configuration a life runs, the file's or the last known good one, is for rollout.h to say.
+ *
  * Level 4, the reset, only when asked for (`reboot`), and only while the agent's record allows one:
  * instead of staying, one more life of the canary alone is started and stopped in order, which puts
  * the reset on record; then the watchdog is not fed any more. A life that cannot do that ends the
@@ -24,7 +26,8 @@
  * that its start is on record and that the budget of resets has one left; so no reset goes
  * uncounted. When the budget is used up it is stopped; one that cannot be stopped is fed on.
  *
- * What it is not: a judge of targets or of the uplink. Nothing here knows of either.
+ * What it is not: a judge of targets or of the uplink. Of neither it knows more than that a push
+ * was accepted, which proves a configuration.
  *
  * Memory: about 4 KiB, no heap. Thread rule: one thread. */
 #ifndef PICKET_RECOVERY_H
@@ -32,6 +35,7 @@
 
 #include "cause.h"
 #include "respawn.h"
+#include "rollout.h"
 #include "watchdog.h"
 
 /* The longest command of a site action, its NUL included. */
@@ -62,6 +66,8 @@ struct recovery_settings {
     bool reboot;
     uint64_t memory_bytes; /* resident; 0: no limit */
     unsigned descriptors;  /* 0: no limit */
+    bool pushes;           /* there is a [push] */
+    usec_t rollback_us;    /* silence of a configuration on trial; 0: is no reason to leave it */
 };
 
 enum recovery_phase {
@@ -73,11 +79,17 @@ enum recovery_phase {
     RECOVERY_PHASE_COUNT
 };
 
-enum recovery_kill { RECOVERY_SPARE, RECOVERY_STOP, RECOVERY_ABORT, RECOVERY_KILL };
+enum recovery_kill {
+    RECOVERY_SPARE,
+    RECOVERY_LEAVE, /* ask it to leave, for a life with the other configuration */
+    RECOVERY_STOP,  /* ask it to stop */
+    RECOVERY_ABORT, /* SIGABRT */
+    RECOVERY_KILL   /* SIGKILL */
+};
 
 /* What to do now. Each is given once. */
 struct recovery_orders {
-    enum recovery_kill kill;         /* the life: ask it to stop, SIGABRT, SIGKILL */
+    enum recovery_kill kill;         /* the life */
     bool start;                      /* a new life */
     bool use_good;                   /* … with the last known good configuration */
     bool keep_good;                  /* the configuration of this life has proved itself */
@@ -121,7 +133,8 @@ struct recovery {
     usec_t suspended_us;          /* when one was last suspended */
     unsigned failed_exits;
 
-    bool good_known, good_used, good_kept; /* one exists; this life runs it; this life's is it */
+    struct rollout rollout;
+    bool mended; /* somebody mended the file: what comes after this life begins anew */
 
     bool armed;         /* the watchdog runs */
     bool changed;       /* it runs, and another was asked for: fed on until that one runs */
@@ -129,9 +142,9 @@ struct recovery {
     bool refused;       /* it could not be started: tried again at arm_again_us */
     struct watchdog_grant grant;
     usec_t arm_again_us, fed_us;
-    bool reset_noted;             /* the last life before the reset has put it on record */
-    bool triggered;               /* … and the watchdog was asked for it */
-    bool file_refused, same_file; /* said of the life whose end is about to be told */
+    bool reset_noted;  /* the last life before the reset has put it on record */
+    bool triggered;    /* … and the watchdog was asked for it */
+    bool file_refused; /* said of the life whose end is about to be told */
 
     usec_t looked_us; /* the last turn */
     struct vital_watch watches[VITAL_COUNT];
@@ -143,9 +156,11 @@ void recovery_init(struct recovery *recovery, struct vitals *vitals, const struc
                    usec_t now_us);
 /* The settings of the life that has just read its configuration. */
 void recovery_configure(struct recovery *recovery, const struct recovery_settings *settings);
-/* Whether it runs the last known good configuration, whoever it has it from. A file may have been
- * changed without a word to anybody. */
-void recovery_is_good(struct recovery *recovery, bool good);
+/* … and what it runs. A file may have been changed without a word to anybody. Members of `runs`
+ * that the settings have need not be set. */
+void recovery_runs(struct recovery *recovery, struct rollout_runs runs, usec_t now_us);
+/* A good configuration is kept from before; `pushes`: it has a [push]. */
+void recovery_found_good(struct recovery *recovery, bool pushes);
 /* The board's watchdog runs already: whoever started it is gone, so it is taken over at once. */
 void recovery_found_running(struct recovery *recovery);
 /* The order to start was carried out. */
@@ -155,17 +170,14 @@ void recovery_not_born(struct recovery *recovery, usec_t now_us);
 /* A life has ended. `end` has what the process' status says: cause STOP, RELOAD, CRASH or MEMORY,
  * or NONE for one that could not start. Returns why it really ended. */
 struct run_end recovery_gone(struct recovery *recovery, const struct run_end *end, usec_t now_us);
-/* Before recovery_gone(): the life found errors in the configuration's file. The next one does with
- * the last known good one. */
+/* Before recovery_gone(): the life found errors in the configuration's file, or cannot open what it
+ * names. The next one does with the last known good one. */
 void recovery_file_refused(struct recovery *recovery);
-/* Before recovery_gone() of a life that reloads: not for a new configuration, so nothing begins
- * anew.
- */
-void recovery_same_file(struct recovery *recovery);
 /* Somebody asked for the end: no other life follows, and this one has RECOVERY_STOP_US. */
 void recovery_stop(struct recovery *recovery, usec_t now_us);
-/* Somebody mended the configuration and does not want to wait for the back-off. */
-void recovery_hurry(struct recovery *recovery, usec_t now_us);
+/* Somebody mended the configuration: the life there is was told to leave for it; or there is none,
+ * and the next one does not wait for the back-off. All begins anew. */
+void recovery_mended(struct recovery *recovery, usec_t now_us);
 
 /* One turn. */
 struct recovery_orders recovery_step(struct recovery *recovery, const struct recovery_usage *usage,

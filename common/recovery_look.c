@@ -61,6 +61,7 @@ void recovery_forgive_absence(struct recovery *recovery, usec_t now_us)
     if (recovery->life == LIFE_ABORTED) {
         recovery->told_us += gap_us - look_us;
     }
+    rollout_forgive(&recovery->rollout, gap_us - look_us);
 }
 
 static enum cause find_leak(struct recovery *recovery, const struct recovery_usage *usage)

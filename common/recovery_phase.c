@@ -25,7 +25,12 @@ void recovery_tell_mandate(struct recovery *recovery)
     vitals_set(&mandate->barred, recovery->phase == RECOVERY_NORMAL
                                      ? recovery->suspended
                                      : RECOVERY_ALL_GROUPS & ~recovery->admitted);
-    vitals_set(&mandate->good, recovery->good_used);
+    vitals_set(&mandate->good,
+               recovery->life == LIFE_NONE ? recovery->rollout.used : recovery->rollout.life_good);
+    vitals_set(&mandate->left_for, recovery->rollout.reason);
+    for (unsigned i = 0; i < ROLLOUT_REASONS; i++) {
+        vitals_set(&mandate->rollbacks[i], recovery->rollout.counts[i]);
+    }
     vitals_set(&mandate->armed, recovery->armed);
     vitals_set(&mandate->granted_ms, (uint32_t)(recovery->grant.timeout_us / USEC_PER_MSEC));
 }
@@ -79,13 +84,11 @@ static void enter_safe_mode(struct recovery *recovery, usec_t now_us)
         set_phase(recovery, RECOVERY_SAFE, now_us);
     }
     recovery->phase_us = now_us;
-    if (!recovery->good_kept && recovery->good_known) {
-        recovery->good_used = true; /* the new configuration may be what kills it */
-    }
+    rollout_crashed(&recovery->rollout); /* a new configuration may be what kills it */
     logger_printf(recovery->logger, LOG_LEVEL_ERROR,
                   "safe mode: the canary alone%s; probes are let back in when that was well for "
                   "%" PRId64 " s",
-                  recovery->good_used ? ", with the last known good configuration" : "",
+                  recovery->rollout.used ? ", with the last known good configuration" : "",
                   recovery->settings.safe_us / USEC_PER_SEC);
 }
 
@@ -164,8 +167,6 @@ void recovery_begin_anew(struct recovery *recovery, usec_t now_us)
     recovery->suspended = 0;
     recovery->admitted = 0;
     recovery->newest_group = -1;
-    recovery->good_used = false;
-    recovery->good_kept = false;
     recovery->reset_noted = false;
     if (recovery->phase != RECOVERY_NORMAL) {
         set_phase(recovery, RECOVERY_NORMAL, now_us);
@@ -304,11 +305,10 @@ void recovery_step_phase(struct recovery *recovery, usec_t now_us)
 /* With all of its probes: one that does without a group that kills has proved nothing. */
 void recovery_keep_good(struct recovery *recovery, usec_t now_us, struct recovery_orders *orders)
 {
-    if (recovery->phase == RECOVERY_NORMAL && recovery->suspended == 0 && !recovery->good_used &&
-        !recovery->good_kept &&
+    if (recovery->phase == RECOVERY_NORMAL && recovery->suspended == 0 &&
+        rollout_may_keep(&recovery->rollout) &&
         runs_well(recovery, recovery->phase_us, recovery->settings.safe_us, now_us)) {
-        recovery->good_kept = true;
-        recovery->good_known = true;
+        rollout_kept(&recovery->rollout);
         logger_printf(recovery->logger, LOG_LEVEL_INFO,
                       "this configuration runs well, and is kept as the last known good one");
         orders->keep_good = true;

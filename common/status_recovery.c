@@ -58,17 +58,24 @@ static void append_watchdog(struct buffer *out, const struct recovery_series *se
     }
 }
 
-/* "SAFE MODE (rejoining), 7 targets do not run, last known good configuration" */
+/* "SAFE MODE (rejoining), 7 targets do not run"; "last known good configuration: the file's got no
+ * push through" */
 static void append_trouble(struct buffer *out, const struct recovery_series *series,
                            const char *alarm)
 {
-    status_append_spaces(out, PAGE_INDENT);
-    if (series->phase != RECOVERY_NORMAL) {
-        status_append_coloured(out, alarm, "SAFE MODE");
-        buffer_printf(out, " (%s), ", recovery_phase_name(series->phase));
+    if (series->phase != RECOVERY_NORMAL || series->barred_targets > 0) {
+        status_append_spaces(out, PAGE_INDENT);
+        if (series->phase != RECOVERY_NORMAL) {
+            status_append_coloured(out, alarm, "SAFE MODE");
+            buffer_printf(out, " (%s), ", recovery_phase_name(series->phase));
+        }
+        buffer_printf(out, "%u targets do not run\n", series->barred_targets);
     }
-    buffer_printf(out, "%u targets do not run", series->barred_targets);
-    buffer_append_string(out, series->good_config ? ", last known good configuration\n" : "\n");
+    if (series->good_config) {
+        status_append_spaces(out, PAGE_INDENT);
+        status_append_coloured(out, alarm, "last known good configuration");
+        buffer_printf(out, ": the file's %s\n", rollout_reason_text(series->left_for));
+    }
 }
 
 void status_recovery(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out)
@@ -136,6 +143,11 @@ static const char *care_key(unsigned i)
     return care_name((enum care)i);
 }
 
+static const char *rollback_key(unsigned i)
+{
+    return rollout_reason_name((enum rollout_reason)i);
+}
+
 static const char *action_key(unsigned i)
 {
     return site_action_result_name((enum site_action_result)i);
@@ -166,10 +178,13 @@ void status_recovery_json(const struct agent *agent, struct buffer *out)
     buffer_append_json_string(out, recovery_phase_name(series.phase));
     json_count(out, "barred_targets", series.barred_targets);
     json_flag(out, "last_known_good", series.good_config);
+    json_text(out, "rolled_back_for",
+              series.good_config ? rollout_reason_name(series.left_for) : "");
     json_name(out, "before");
     json_end(out, agent, &series.before);
     json_ends(out, agent);
     json_counts(out, "restarts", counters, LEDGER_RESTART_FIRST, CAUSE_COUNT, cause_key);
+    json_counts(out, "rollbacks", counters, LEDGER_ROLLBACK_FIRST, ROLLOUT_REASONS, rollback_key);
     json_counts(out, "actions", counters, LEDGER_CARE_FIRST, CARE_COUNT, care_key);
     json_counts(out, "site_actions", counters, LEDGER_ACTION_FIRST, SITE_ACTION_RESULTS,
                 action_key);

@@ -13,6 +13,8 @@ void vitals_begin(struct vitals *vitals, usec_t limit_us)
     vitals_set(&vitals->resets, RESETS_UNDECIDED);
     vitals_set(&vitals->leave_cause, 0);
     vitals_set(&vitals->workers_replaced, 0);
+    vitals_set(&vitals->pushes_accepted, 0);
+    vitals_set(&vitals->pushes_failed, 0);
     vital_arm(vitals, VITAL_START, limit_us);
 }
 

@@ -32,7 +32,8 @@ enum vital_task {
     VITAL_NONE = 255 /* in a run_end; every worker's row stands there as VITAL_WORKER */
 };
 
-#define VITALS_CAUSES 16 /* causes there is room for */
+#define VITALS_CAUSES  16 /* causes there is room for */
+#define VITALS_REASONS 3  /* reasons to leave a configuration */
 /* Probes are let back in by groups: the first to the last eighth of the file. */
 #define VITALS_GROUPS 8
 
@@ -56,11 +57,14 @@ struct mandate {
     _Atomic uint32_t phase;      /* enum recovery_phase */
     _Atomic uint32_t safe;       /* 1: the canary runs, whatever group it is in */
     _Atomic uint32_t barred;     /* bit per group of probes that may not run */
-    _Atomic uint32_t good;       /* 1: it runs the last known good configuration */
+    _Atomic uint32_t good;       /* 1: it runs the last known good configuration … */
+    _Atomic uint32_t left_for;   /* … and this is why: enum rollout_reason */
     _Atomic uint32_t armed;      /* 1: a watchdog is running and being fed */
     _Atomic uint32_t granted_ms; /* the timeout that was granted */
     /* Ends by cause since the supervisor began. The agent counts those it has not counted yet. */
     _Atomic uint32_t ends[VITALS_CAUSES];
+    /* Likewise: how often the file's configuration was left, by enum rollout_reason. */
+    _Atomic uint32_t rollbacks[VITALS_REASONS];
     /* Site actions that have ended, and how the last one did: an exit code, or 256 + a signal. */
     _Atomic uint32_t actions_done, action_result;
 };
@@ -73,10 +77,13 @@ struct vitals {
     _Atomic uint32_t leave_cause; /* enum cause; what a stop that is asked for is to be noted as;
                                      the supervisor's word */
     _Atomic uint32_t workers_replaced; /* in this life: threads that were written off */
+    _Atomic uint32_t pushes_accepted;  /* in this life */
+    _Atomic uint32_t pushes_failed;    /* … before the first that was accepted */
     _Atomic uint32_t judged;         /* 1: how the run before this supervisor ended was taken up */
     _Atomic uint32_t actions_wanted; /* site actions asked for since the supervisor began */
     _Atomic uint32_t ids[CAP_TARGETS];       /* of the targets in the ledger; 0: not known yet */
-    _Atomic uint32_t counted[VITALS_CAUSES]; /* of mandate.ends */
+    _Atomic uint32_t counted[VITALS_CAUSES]; /* of mandate.ends … */
+    _Atomic uint32_t rollbacks_counted[VITALS_REASONS]; /* … and mandate.rollbacks */
     struct mandate mandate;
 };
 

@@ -151,6 +151,20 @@ static void print_recovery(void)
     }
 }
 
+static void print_rollout(void)
+{
+    struct recovery_settings settings;
+    char text[VALUE_PRINT_BYTES];
+    recovery_settings_of(&config, &settings);
+    if (settings.rollback_us > 0) {
+        printf("  rollout     left for the last known good configuration, if that pushes, when no "
+               "push is\n              accepted for %s\n",
+               value_print_duration(settings.rollback_us, text, sizeof text));
+    } else {
+        printf("  rollout     never left for being silent: rollback = 0\n");
+    }
+}
+
 static void print_text(const char *path, const struct cost *cost)
 {
     printf("%s: clean\n", path);
@@ -169,6 +183,7 @@ static void print_text(const char *path, const struct cost *cost)
     }
     print_store_text(cost);
     print_recovery();
+    print_rollout();
 }
 
 /* A number that is unknown when it is not positive. */
@@ -215,6 +230,9 @@ static void print_json(const struct cost *cost)
     json_count(&out, "push_bytes", cost->push_bytes);
     buffer_printf(&out, ",\"push_bytes_per_day\":%.0f", cost->push_bytes_per_day);
     print_store_json(&out, cost);
+    struct recovery_settings settings;
+    recovery_settings_of(&config, &settings);
+    json_seconds(&out, "rollback_seconds", settings.rollback_us);
     buffer_append_byte(&out, '}');
     puts(buffer_text(&out));
 }
@@ -277,7 +295,7 @@ int cmd_check(int argc, char **argv)
     if (options.json) {
         errors = (struct config_errors){.context = &begun, .report = print_json_error};
     }
-    if (!site_read(options.file, &config, &errors) ||
+    if (!site_read(options.file, &config, &errors, NULL) ||
         (!options.no_files && !site_opens(&config, &errors))) {
         return refuse(&options, &errors);
     }

@@ -9,6 +9,7 @@
 
 #include "config_file.h"
 #include "daemon.h"
+#include "kept.h"
 #include "site.h"
 #include "supervisor.h"
 #include "verbs.h"
@@ -18,7 +19,9 @@
 struct run_arguments {
     const char *file;
     const char *socket_path; /* NULL: the configuration's */
+    const char *state;       /* NULL: the default */
     bool alone;
+    struct kept_place place; /* of the last known good configuration */
 };
 
 static const char help[] =
@@ -28,19 +31,27 @@ static const char help[] =
     "Options:\n"
     "  -c FILE          the configuration; - reads standard input\n"
     "  --socket PATH    the status socket, instead of the configuration's\n"
+    "  --state DIR      where the last known good configuration is kept; the default is the last\n"
+    "                   of $STATE_DIRECTORY, or " KEPT_FOLDER ". It must belong to who\n"
+    "                   runs this, and nobody else may write there; without it memory has to do\n"
     "  --no-supervisor  one process alone: a crash is its end, and the init system's affair\n"
     "  --help\n"
     "\n"
     "Signals: SIGTERM and SIGINT push a last time and end (a second one ends at once). SIGHUP\n"
     "checks FILE again and restarts with it; a bad one is refused and the old one keeps running.\n"
     "\n"
+    "A configuration that runs well for safe_time, and had a push accepted, is kept as the last\n"
+    "known good one. A new one that cannot start, keeps crashing, or gets no push accepted for\n"
+    "`rollback` ([watchdog]) is left for it; `status` says so, until SIGHUP with a mended file.\n"
+    "\n"
     "Exit code: 0 ended by a signal, 1 could not start, or crashed when it was to stop, 2 wrong\n"
-    "arguments or configuration.\n";
+    "arguments or configuration, and none is kept that is good.\n";
 
 /* Returns an exit code, or -1 to go on. */
 static int parse(int argc, char **argv, struct run_arguments *arguments)
 {
     static const struct option options[] = {{"socket", required_argument, NULL, 's'},
+                                            {"state", required_argument, NULL, 'd'},
                                             {"no-supervisor", no_argument, NULL, 'n'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
@@ -54,6 +65,8 @@ static int parse(int argc, char **argv, struct run_arguments *arguments)
             arguments->file = optarg;
         } else if (letter == 's') {
             arguments->socket_path = optarg;
+        } else if (letter == 'd') {
+            arguments->state = optarg;
         } else if (letter == 'n') {
             arguments->alone = true;
         } else {
@@ -114,24 +127,11 @@ static bool check_file(void *context, const struct logger *logger)
     return site_log_check(arguments->file, &config, logger);
 }
 
-/* The file's configuration, or the one that is known to run well. */
-static bool load(const struct run_arguments *arguments, const struct supervised *supervised)
-{
-    if (supervised->use_good) {
-        config_copy(&config, &supervised->brief->configs[1 - supervised->brief->newest]);
-        return true;
-    }
-    if (strcmp(arguments->file, "-") == 0) {
-        (void)lseek(STDIN_FILENO, 0, SEEK_SET);
-    }
-    return site_load(arguments->file, &config);
-}
-
 /* One life of the agent. */
 static enum supervised_end run_agent(void *context, struct supervised *supervised)
 {
     const struct run_arguments *arguments = context;
-    if (!load(arguments, supervised)) {
+    if (!kept_load(&arguments->place, supervised, arguments->file, &config)) {
         return SUPERVISED_BAD_CONFIG;
     }
     supervised_tell(supervised, &config);
@@ -176,8 +176,12 @@ int cmd_run(int argc, char **argv)
     if (strcmp(arguments.file, "-") == 0 && !keep_input()) {
         return EXIT_CODE_FAILURE;
     }
-    struct supervised_agent agent = {
-        .context = &arguments, .live = run_agent, .check = check_file, .path = arguments.file};
+    kept_find_place(arguments.file, arguments.state, &arguments.place);
+    struct supervised_agent agent = {.context = &arguments,
+                                     .live = run_agent,
+                                     .check = check_file,
+                                     .path = arguments.file,
+                                     .place = &arguments.place};
     switch (arguments.alone ? supervisor_skip(DAEMON_REGION_BYTES, agent)
                             : supervisor_run(DAEMON_REGION_BYTES, agent)) {
     case SUPERVISED_RELOAD:

@@ -362,9 +362,10 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
     daemon->logger = linux_logger(&daemon->logger_state, configured_log_level(config));
     reload_init(&daemon->reload, path, &daemon->logger);
     enum error error = open_ports(daemon);
-    if (error || enter_sandbox(daemon) || open_agent(daemon) || open_server(daemon)) {
+    bool unfit = error == ERROR_INVALID || (!error && enter_sandbox(daemon));
+    if (error || unfit || open_agent(daemon) || open_server(daemon)) {
         close_all(daemon);
-        return error == ERROR_INVALID ? DAEMON_UNFIT : DAEMON_REFUSED;
+        return unfit ? DAEMON_UNFIT : DAEMON_REFUSED;
     }
     logger_printf(&daemon->logger, LOG_LEVEL_INFO, "%s (%s) site %s: %u probes, %u targets, %s",
                   picket_version, picket_commit, config_site(config), config->probe_count,

@@ -15,7 +15,7 @@ enum daemon_end {
     DAEMON_AGAIN,   /* ended in order, to start again with what the machine has now */
     DAEMON_RELOAD,  /* SIGHUP and the new file is good: ended in order, start again with it */
     DAEMON_REFUSED, /* could not start; the reason was printed */
-    DAEMON_UNFIT,   /* likewise: what the configuration names cannot be opened */
+    DAEMON_UNFIT,   /* likewise: what the configuration asks for cannot be had here */
 };
 
 /* Runs until a signal ends it. `path` is read again on SIGHUP. `config` and `supervised` are

@@ -15,8 +15,10 @@
  *
  * Not here: the parent (supervisor.h), which keeps the rights it was started with. It has no
  * thread, no socket, and reads nothing but files of the configuration: at each start of the agent
- * and at SIGHUP, where a secret that only root may read has to be read again (recheck.h). An agent
- * without a parent starts itself over at SIGHUP, which a sandbox would not survive: it gets none.
+ * and at SIGHUP, where a secret that only root may read has to be read again (recheck.h). The one
+ * file it writes, the last known good configuration, lies out of the agent's reach (kept.h). An
+ * agent without a parent starts itself over at SIGHUP, which a sandbox would not survive: it gets
+ * none.
  *
  * Memory: a plan is some 7 KiB, and one descriptor stays open. Thread rule: the agent's first
  * thread, while it is the only one. */

@@ -29,12 +29,21 @@ struct config_errors site_errors(void)
     return (struct config_errors){.report = print_error};
 }
 
-bool site_read(const char *path, struct config *config, struct config_errors *errors)
+bool site_read(const char *path, struct config *config, struct config_errors *errors,
+               struct config_texts *texts)
 {
     unsigned kind_count;
     const struct probe_kind *const *kinds = registry_kinds(&kind_count);
-    enum error error = config_file_load(path, config, kinds, kind_count, errors);
+    enum error error = config_file_load(path, config, kinds, kind_count, errors, texts);
     return error == ERROR_NONE && errors->count == 0;
+}
+
+bool site_read_texts(const struct config_texts *texts, struct config *config,
+                     struct config_errors *errors)
+{
+    unsigned kind_count;
+    const struct probe_kind *const *kinds = registry_kinds(&kind_count);
+    return config_texts_load(texts, config, kinds, kind_count, errors) && errors->count == 0;
 }
 
 void site_count_errors(const char *path, const struct config_errors *errors)
@@ -47,7 +56,7 @@ void site_count_errors(const char *path, const struct config_errors *errors)
 bool site_load(const char *path, struct config *config)
 {
     struct config_errors errors = site_errors();
-    bool good = site_read(path, config, &errors);
+    bool good = site_read(path, config, &errors, NULL);
     site_count_errors(path, &errors);
     return good;
 }
@@ -143,10 +152,15 @@ static void log_error(void *context, const char *file, unsigned line, const char
     }
 }
 
+struct config_errors site_logged_errors(const struct logger *logger)
+{
+    return (struct config_errors){.context = (void *)(uintptr_t)logger, .report = log_error};
+}
+
 bool site_log_check(const char *path, struct config *config, const struct logger *logger)
 {
-    struct config_errors errors = {.context = (void *)(uintptr_t)logger, .report = log_error};
-    bool good = site_read(path, config, &errors) && site_opens(config, &errors);
+    struct config_errors errors = site_logged_errors(logger);
+    bool good = site_read(path, config, &errors, NULL) && site_opens(config, &errors);
     if (errors.count > 0) {
         logger_printf(logger, LOG_LEVEL_ERROR, "%s: %u error%s", path, errors.count,
                       errors.count == 1 ? "" : "s");

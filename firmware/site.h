@@ -2,15 +2,20 @@
 #ifndef PICKET_SITE_H
 #define PICKET_SITE_H
 
-#include "config.h"
+#include "config_texts.h"
 #include "logger.h"
 
 /* Reads FILE and its includes into *config; prints each error as FILE:LINE: message. True when
  * clean. */
 bool site_load(const char *path, struct config *config);
 
-/* The same with errors of the caller's choice. */
-bool site_read(const char *path, struct config *config, struct config_errors *errors);
+/* The same with errors of the caller's choice. What was read is also written to `texts`, which may
+ * be NULL. */
+bool site_read(const char *path, struct config *config, struct config_errors *errors,
+               struct config_texts *texts);
+/* Reads whole texts again. */
+bool site_read_texts(const struct config_texts *texts, struct config *config,
+                     struct config_errors *errors);
 
 /* Opens all that a running agent needs of the machine (certificates, secrets, patterns, the user it
  * becomes) and closes it again. True when it is all there; else each miss went to `errors`. Blocks
@@ -26,5 +31,7 @@ void site_count_errors(const char *path, const struct config_errors *errors);
 
 /* A config_errors that prints FILE:LINE: message on stderr. */
 struct config_errors site_errors(void);
+/* One that logs it as an error. `logger` is borrowed. */
+struct config_errors site_logged_errors(const struct logger *logger);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "board_word.h"
 #include "feeder.h"
+#include "keeper.h"
 #include "linux_clock.h"
 #include "linux_logger.h"
 #include "process_usage.h"
@@ -35,12 +36,15 @@ struct supervisor {
     struct recovery recovery;
     struct feeder feeder;
     struct site_command command;
-    struct process_usage usage; /* of the child */
-    struct recheck recheck;     /* of the file, at SIGHUP */
-    pid_t child;                /* 0: none */
-    unsigned heard;             /* the life whose brief was read */
-    uint64_t oom_kills;         /* before this life */
-    bool stopping;              /* SIGTERM or SIGINT came */
+    struct process_usage usage;  /* of the child */
+    struct recheck recheck;      /* of the file, at SIGHUP */
+    struct keeper keeper;        /* of the last known good configuration */
+    pid_t child;                 /* 0: none */
+    unsigned heard;              /* the life whose brief was read */
+    bool heard_found;            /* a good one that was on disk was heard of */
+    enum supervised_end refusal; /* why the first life could not start */
+    uint64_t oom_kills;          /* before this life */
+    bool stopping;               /* SIGTERM or SIGINT came */
     usec_t wake_us;
 };
 
@@ -95,10 +99,12 @@ void supervised_tell(struct supervised *supervised, const struct config *config)
     brief->command.timeout_us = config_number(config, section, WATCHDOG_ACTION_TIMEOUT);
     brief->command.cooldown_us = config_number(config, section, WATCHDOG_ACTION_COOLDOWN);
     (void)snprintf(brief->command.line, sizeof brief->command.line, "%s", action ? action : "");
-    brief->good = config_same(config, &brief->configs[1 - brief->newest]);
-    if (!supervised->use_good) {
-        config_copy(&brief->configs[brief->newest], config);
-    }
+    const struct config_texts *texts = &brief->texts[brief->newest];
+    brief->runs = (struct rollout_runs){
+        .text = config_texts_sum(texts),
+        .same = config_texts_same(texts, &brief->texts[1 - brief->newest]),
+        .keepable = texts->used > 0,
+    };
     atomic_store(&brief->told, supervised->starts);
     munmap(brief, sizeof *brief);
     supervised->brief = NULL;
@@ -223,23 +229,42 @@ static void mind_system_limit(struct recovery_settings *settings)
 }
 
 /* The brief of the newest life, once it is whole. */
-static void hear(struct supervisor *supervisor)
+static void hear(struct supervisor *supervisor, usec_t now_us)
 {
     const struct supervised *supervised = &supervisor->supervised;
+    const struct brief *brief = supervised->brief;
+    if (!supervisor->heard_found && atomic_load(&brief->sought) != 0) {
+        supervisor->heard_found = true;
+        if (brief->found) {
+            recovery_found_good(&supervisor->recovery, brief->found_pushes);
+        }
+    }
     if (supervisor->heard == supervised->starts ||
-        atomic_load(&supervised->brief->told) != supervised->starts) {
+        atomic_load(&brief->told) != supervised->starts) {
         return;
     }
-    struct recovery_settings settings = supervised->brief->settings;
+    struct recovery_settings settings = brief->settings;
     supervisor->heard = supervised->starts;
     mind_system_limit(&settings);
     feeder_mind_manager(&supervisor->feeder, &settings);
-    supervisor->command.settings = supervised->brief->command;
+    supervisor->command.settings = brief->command;
     recovery_configure(&supervisor->recovery, &settings);
-    recovery_is_good(&supervisor->recovery, supervised->brief->good);
+    recovery_runs(&supervisor->recovery, brief->runs, now_us);
     if (feeder_found_running(&settings)) {
         recovery_found_running(&supervisor->recovery);
     }
+}
+
+/* A life could not start. True: nor will another, and that is the end. A first one whose
+ * configuration cannot run has a second with the last known good one, if there is one. */
+static bool gives_up(struct supervisor *supervisor, enum supervised_end end)
+{
+    bool unfit = end == SUPERVISED_BAD_CONFIG || end == SUPERVISED_UNFIT;
+    if (supervisor->supervised.starts == 1) {
+        supervisor->refusal = end;
+        return !unfit || !supervisor->recovery.rollout.known;
+    }
+    return supervisor->supervised.starts == 2 && supervisor->refusal != SUPERVISED_STOPPED;
 }
 
 /* The child has ended. True: so does the supervisor, with *end. */
@@ -248,18 +273,15 @@ static bool judge(struct supervisor *supervisor, int status, usec_t now_us,
 {
     struct supervised *supervised = &supervisor->supervised;
     struct run_end seen = end_of(supervisor, status);
-    hear(supervisor); /* what a short life has told */
+    hear(supervisor, now_us); /* what a short life has told */
     supervisor->child = 0;
     process_usage_close(&supervisor->usage);
-    if (seen.cause == CAUSE_NONE && supervised->starts == 1) {
-        *end = (enum supervised_end)seen.exit_code;
+    if (seen.cause == CAUSE_NONE && gives_up(supervisor, (enum supervised_end)seen.exit_code)) {
+        *end = supervisor->refusal;
         return true;
     }
     if (seen.exit_code == SUPERVISED_BAD_CONFIG || seen.exit_code == SUPERVISED_UNFIT) {
         recovery_file_refused(&supervisor->recovery);
-    }
-    if (seen.exit_code == SUPERVISED_AGAIN) {
-        recovery_same_file(&supervisor->recovery);
     }
     struct run_end why = recovery_gone(&supervisor->recovery, &seen, now_us);
     if (why.cause != CAUSE_NONE) {
@@ -276,10 +298,9 @@ static bool judge(struct supervisor *supervisor, int status, usec_t now_us,
 
 static void tell_reload(struct supervisor *supervisor, usec_t now_us)
 {
+    recovery_mended(&supervisor->recovery, now_us);
     if (supervisor->child) {
         kill(supervisor->child, SIGNALS_PARENT_RELOAD);
-    } else { /* whoever mended the file does not want to wait */
-        recovery_hurry(&supervisor->recovery, now_us);
     }
 }
 
@@ -295,7 +316,8 @@ static bool reap(struct supervisor *supervisor, usec_t now_us, enum supervised_e
             }
         } else if (recheck_reaped(&supervisor->recheck, pid, status, now_us) == RECHECK_GOOD) {
             tell_reload(supervisor, now_us);
-        } else if (!feeder_reaped(&supervisor->feeder, pid, status)) {
+        } else if (!keeper_reaped(&supervisor->keeper, pid) &&
+                   !feeder_reaped(&supervisor->feeder, pid, status)) {
             (void)site_command_reaped(&supervisor->command, pid, status,
                                       supervisor->supervised.vitals, &supervisor->logger);
         }
@@ -307,7 +329,8 @@ static bool reap(struct supervisor *supervisor, usec_t now_us, enum supervised_e
 
 static void obey(struct supervisor *supervisor, const struct recovery_orders *orders, usec_t now_us)
 {
-    static const int signals[] = {[RECOVERY_STOP] = SIGNALS_PARENT_STOP,
+    static const int signals[] = {[RECOVERY_LEAVE] = SIGNALS_PARENT_RELOAD,
+                                  [RECOVERY_STOP] = SIGNALS_PARENT_STOP,
                                   [RECOVERY_ABORT] = SIGABRT,
                                   [RECOVERY_KILL] = SIGKILL};
     struct brief *brief = supervisor->supervised.brief;
@@ -315,6 +338,7 @@ static void obey(struct supervisor *supervisor, const struct recovery_orders *or
         kill(supervisor->child, signals[orders->kill]);
     }
     if (orders->keep_good) { /* the next life's goes where the one before the good one was */
+        keeper_keep(&supervisor->keeper, &brief->texts[brief->newest]);
         brief->newest = 1 - brief->newest;
     }
     if (orders->start) {
@@ -327,7 +351,7 @@ static void take_stock(struct supervisor *supervisor, usec_t now_us)
 {
     struct recovery_usage usage = {0};
     recheck_step(&supervisor->recheck, now_us);
-    hear(supervisor);
+    hear(supervisor, now_us);
     if (supervisor->child) {
         (void)process_usage_read(&supervisor->usage, &usage);
     }
@@ -404,6 +428,7 @@ enum supervised_end supervisor_run(size_t region_size, struct supervised_agent a
     supervisor.clock = linux_clock(&supervisor.trust);
     supervisor.logger = linux_logger(&supervisor.logger_state, LOG_LEVEL_INFO);
     recheck_init(&supervisor.recheck, agent.path, &supervisor.logger, agent.check, agent.context);
+    keeper_init(&supervisor.keeper, agent.place, &supervisor.logger);
     hold_signals(&supervisor);
     feeder_init(&supervisor.feeder);
     usec_t now_us = clock_monotonic_us(&supervisor.clock);

@@ -16,7 +16,7 @@
 #ifndef PICKET_SUPERVISOR_H
 #define PICKET_SUPERVISOR_H
 
-#include "config.h"
+#include "config_texts.h"
 #include "logger.h"
 #include "recovery.h"
 #include "site_command.h"
@@ -32,15 +32,18 @@ enum supervised_end {
     SUPERVISED_AGAIN = 68,      /* in order, to start again with what the machine has now */
 };
 
-/* What a life tells its parent. The parent keeps two configurations: that of the newest life, and
- * the last one that proved itself. */
+/* What a life tells its parent. The parent keeps the texts of two configurations: what the file
+ * said to the newest life that read it, and the last known good one, which may be on disk as well
+ * (kept.h). */
 struct brief {
+    unsigned newest; /* which of the two the file's is; the other one is the good one, if any */
+    struct config_texts texts[2];
+    bool found, found_pushes; /* a good one was on disk; it has a [push] … */
+    _Atomic unsigned sought;  /* … and that was looked for; set last */
     struct recovery_settings settings;
     struct site_command_settings command;
-    unsigned newest; /* which of the two configurations is the life's */
-    struct config configs[2];
-    bool good;             /* the life runs the one that proved itself */
-    _Atomic unsigned told; /* the number of the life all of this is of; set last */
+    struct rollout_runs runs;
+    _Atomic unsigned told; /* the number of the life the three above are of; set last */
 };
 
 struct supervised {
@@ -49,12 +52,13 @@ struct supervised {
     size_t region_size;    /* bytes */
     struct vitals *vitals; /* shared with the parent, or just memory */
     struct brief *brief;   /* until supervised_tell() */
-    bool use_good;         /* the configuration is the brief's other one, not the file's */
+    bool use_good;         /* the configuration is the last known good one, not the file's */
     unsigned starts;       /* lives begun, this one included */
     struct run_end before; /* how the last life that ran ended; cause NONE: there was none */
     enum board_word board; /* what the board says of its last reset */
 };
 
+struct kept_place;
 /* The agent: `supervised` is borrowed for the call, which lasts its life. */
 struct supervised_agent {
     void *context;
@@ -62,7 +66,8 @@ struct supervised_agent {
     /* SIGHUP, in a process of its own: whether the file at `path` is good (recheck.h). NULL: the
      * agent is told without. */
     bool (*check)(void *context, const struct logger *logger);
-    const char *path; /* for the log */
+    const char *path;               /* for the log */
+    const struct kept_place *place; /* of the last known good configuration; NULL: in memory only */
 };
 
 /* For the life, once its configuration was read or taken from the brief: tells the parent what it
@@ -72,8 +77,9 @@ void supervised_tell(struct supervised *supervised, const struct config *config)
 /* Runs `agent` in a child, again after each end that was not asked for, until SIGTERM or SIGINT has
  * ended it. Blocks.
  * SUPERVISED_STOPPED: ended as it was asked to.
- * SUPERVISED_FAILED, BAD_CONFIG, UNFIT: the first life could not start; or, FAILED, it crashed
- * while it was to stop, or there was no memory for the regions. The reason was logged. */
+ * SUPERVISED_FAILED, BAD_CONFIG, UNFIT: the first life could not start, and there is no last known
+ * good configuration, or that one could not start either; or, FAILED, it crashed while it was to
+ * stop, or there was no memory for the regions. The reason was logged. */
 enum supervised_end supervisor_run(size_t region_size, struct supervised_agent agent);
 
 /* The same agent in this process, with no parent: the region is lost with it, and no watchdog is

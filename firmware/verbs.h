@@ -24,7 +24,7 @@ int cmd_status(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 
 #define AGENT_VERBS                                                                                \
-    {"run", "-c FILE", "run the agent in the foreground", cmd_run},                                \
+    {"run", "-c FILE [--state DIR]", "run the agent in the foreground", cmd_run},                  \
         {"check", "FILE", "check a configuration and say what it will cost", cmd_check},           \
         {"probe", "-c FILE NAME | KIND TARGET", "run one probe now and show what happened",        \
          cmd_probe},                                                                               \

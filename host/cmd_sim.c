@@ -21,9 +21,9 @@ static const char help[] =
     "Simulates a site: the agent and the ladder that restarts it are the real ones, unmodified;\n"
     "clock, disk, targets, receiver, watchdog and power are drawn from one seed, and so is all\n"
     "that goes wrong with them: hangs, crashes, leaks, slow and dead peers, a dead uplink, clock\n"
-    "steps, disk faults, a stuck kernel, power cuts. The configuration is drawn too. At each step\n"
-    "checks watch that what Picket promises holds; at the end all faults heal, and then all has\n"
-    "to become well.\n"
+    "steps, disk faults, a stuck kernel, power cuts, rollouts of bad configurations. The\n"
+    "configuration is drawn too. At each step checks watch that what Picket promises holds; at\n"
+    "the end all faults heal, and then all has to become well.\n"
     "\n"
     "Options:\n"
     "  --seed N        the world to run (default: a random one, which is printed)\n"
@@ -53,7 +53,7 @@ struct options {
 /* What is told of one world, or of many; whole, in one write. */
 struct report {
     uint64_t runs, hash, events, lives, crashes, hangs, safe_modes, suspensions, stays, resets,
-        cuts, actions, pushes, epochs;
+        cuts, actions, rollbacks, pushes, epochs;
     double days;
     bool failed;
     uint64_t failed_seed;
@@ -175,6 +175,7 @@ static void add_world(struct report *report)
     report->resets += check->resets;
     report->cuts += check->cuts;
     report->actions += check->actions;
+    report->rollbacks += check->rolled_back;
     report->pushes += sim.push.accepted;
     report->epochs += check->epochs;
 }
@@ -211,6 +212,7 @@ static void add(struct report *sum, const struct report *one)
     sum->resets += one->resets;
     sum->cuts += one->cuts;
     sum->actions += one->actions;
+    sum->rollbacks += one->rollbacks;
     sum->pushes += one->pushes;
     sum->epochs += one->epochs;
     sum->failed_seed = one->failed && !sum->failed ? one->failed_seed : sum->failed_seed;
@@ -325,9 +327,10 @@ static void print_text(const struct options *options, const struct report *sum, 
     printf("%" PRIu64 " lives, %" PRIu64 " crashes, %" PRIu64 " hangs, %" PRIu64
            " safe modes, %" PRIu64 " groups suspended, %" PRIu64 " stays, %" PRIu64
            " watchdog resets, %" PRIu64 " power cuts, %" PRIu64 " site actions, %" PRIu64
-           " pushes accepted, %" PRIu64 " epochs, %" PRIu64 " events\n",
+           " rollbacks, %" PRIu64 " pushes accepted, %" PRIu64 " epochs, %" PRIu64 " events\n",
            sum->lives, sum->crashes, sum->hangs, sum->safe_modes, sum->suspensions, sum->stays,
-           sum->resets, sum->cuts, sum->actions, sum->pushes, sum->epochs, sum->events);
+           sum->resets, sum->cuts, sum->actions, sum->rollbacks, sum->pushes, sum->epochs,
+           sum->events);
 }
 
 static void print_json(const struct options *options, const struct report *sum, bool held,
@@ -340,9 +343,11 @@ static void print_json(const struct options *options, const struct report *sum, 
     printf("\"lives\":%" PRIu64 ",\"crashes\":%" PRIu64 ",\"hangs\":%" PRIu64
            ",\"safe_modes\":%" PRIu64 ",\"suspended\":%" PRIu64 ",\"stays\":%" PRIu64
            ",\"resets\":%" PRIu64 ",\"power_cuts\":%" PRIu64 ",\"actions\":%" PRIu64
-           ",\"pushes\":%" PRIu64 ",\"epochs\":%" PRIu64 ",\"events\":%" PRIu64,
+           ",\"rollbacks\":%" PRIu64 ",\"pushes\":%" PRIu64 ",\"epochs\":%" PRIu64
+           ",\"events\":%" PRIu64,
            sum->lives, sum->crashes, sum->hangs, sum->safe_modes, sum->suspensions, sum->stays,
-           sum->resets, sum->cuts, sum->actions, sum->pushes, sum->epochs, sum->events);
+           sum->resets, sum->cuts, sum->actions, sum->rollbacks, sum->pushes, sum->epochs,
+           sum->events);
     if (sum->failed) {
         printf(",\"failed_seed\":%" PRIu64, sum->failed_seed);
     }

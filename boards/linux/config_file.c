@@ -20,6 +20,7 @@ struct file_id {
 struct reading {
     struct config_loader loader;
     struct config_errors *errors;
+    struct config_texts *texts; /* or NULL */
     unsigned known_count;
     struct file_id known[CAP_FILES]; /* files already read: the same under two names is found too */
 };
@@ -93,6 +94,14 @@ static const char *read_all(int fd, char *text, size_t size, size_t *length)
     return "larger than 1 MiB, which is no configuration";
 }
 
+static void add_text(struct reading *reading, const char *name, const char *text, size_t size)
+{
+    config_add_text(&reading->loader, name, text, size);
+    if (reading->texts != NULL) {
+        config_texts_add(reading->texts, name, text, size);
+    }
+}
+
 /* Reads one file into the loader. False when it could not be read; that is reported. */
 static bool read_file(struct reading *reading, const struct origin *origin, const char *path)
 {
@@ -111,7 +120,7 @@ static bool read_file(struct reading *reading, const struct origin *origin, cons
         cause = read_all(fd, text, size, &length);
     }
     if (cause == NULL) {
-        config_add_text(&reading->loader, from_stdin ? "stdin" : path, text, length);
+        add_text(reading, from_stdin ? "stdin" : path, text, length);
     } else {
         report(reading, origin, path, cause);
     }
@@ -202,18 +211,29 @@ static void follow_include(struct reading *reading, const struct origin *origin,
 
 enum error config_file_load(const char *path, struct config *config,
                             const struct probe_kind *const *kinds, unsigned kind_count,
-                            struct config_errors *errors)
+                            struct config_errors *errors, struct config_texts *texts)
 {
-    struct reading reading = {.errors = errors};
+    struct reading reading = {.errors = errors, .texts = texts};
     struct origin origin = {.line = 0};
     const char *pattern;
+    bool good;
 
     config_begin(&reading.loader, config, kinds, kind_count, errors);
+    if (texts != NULL) {
+        config_texts_begin(texts);
+    }
     if (!read_file(&reading, &origin, path)) {
+        if (texts != NULL) {
+            texts->used = 0;
+        }
         return ERROR_MISSING;
     }
     while ((pattern = config_next_include(&reading.loader, &origin.file, &origin.line)) != NULL) {
         follow_include(&reading, &origin, pattern);
     }
-    return config_finish(&reading.loader) ? ERROR_NONE : ERROR_INVALID;
+    good = config_finish(&reading.loader);
+    if (texts != NULL) {
+        (void)config_texts_end(texts);
+    }
+    return good ? ERROR_NONE : ERROR_INVALID;
 }

@@ -6,7 +6,7 @@
 #ifndef PICKET_CONFIG_FILE_H
 #define PICKET_CONFIG_FILE_H
 
-#include "config.h"
+#include "config_texts.h"
 
 enum { CONFIG_FILE_BYTES_MAX = 1024 * 1024 /* of one file */ };
 
@@ -20,9 +20,9 @@ enum { CONFIG_FILE_BYTES_MAX = 1024 * 1024 /* of one file */ };
  *
  * ERROR_NONE: *config is complete. ERROR_MISSING: `path` itself cannot be read (reported too).
  * ERROR_INVALID: something was reported; *config must not be used. `kinds` are borrowed as long as
- * the config lives. */
+ * the config lives. What was read is also written to `texts`, which may be NULL. */
 MUST_CHECK enum error config_file_load(const char *path, struct config *config,
                                        const struct probe_kind *const *kinds, unsigned kind_count,
-                                       struct config_errors *errors);
+                                       struct config_errors *errors, struct config_texts *texts);
 
 #endif

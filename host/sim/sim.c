@@ -82,6 +82,9 @@ static void become_well(struct sim *sim)
     while (!sim->failure.failed && sim->now_us < limit_us) {
         run_until(sim, sim->now_us + USEC_PER_MINUTE);
         unwell = sim_check_unwell(sim);
+        if (atomic_load(&sim->lives.vitals.mandate.good) != 0) {
+            sim_site_roll_out(sim, SIM_CONFIG_WELL, true); /* somebody looks at the status */
+        }
         if (sim_check_needs_restart(sim)) {
             sim_trace(sim, SIM_FAULT, SIM_FAULT_RESTART, 1, "somebody takes up the other store");
             sim_lives_restart(sim, USEC_PER_SEC);

@@ -8,7 +8,10 @@
  * The ladder (recovery.h): nobody is ended who works, and who hangs is, in time; SIGKILL comes
  * after SIGABRT; the watchdog is fed only when every armed row is fresh, and started only once the
  * record allows it; resets stay within their budget; safe mode comes and lets groups back in one by
- * one; a dead uplink restarts nothing.
+ * one; a dead uplink restarts nothing but what may be a bad configuration.
+ *
+ * Rollouts (rollout.h): a silent configuration is left in time, and one that pushes is not; nothing
+ * bad is kept; there is no going round and round.
  *
  * At the end, liveness: with all faults healed, all is well within bounded time. */
 #ifndef PICKET_SIM_CHECK_H
@@ -56,6 +59,20 @@ struct sim_check {
     int newest;
     bool reset_noted;   /* the last life before a reset ended in order */
     bool found_running; /* the watchdog, when the supervisor began */
+
+    /* Rollouts (sim_check_rollout.c), of the supervisor there is. */
+    bool mended;      /* somebody has said so to the life there is */
+    uint32_t text;    /* on trial … */
+    usec_t told_us;   /* … since then; USEC_NEVER: it begins with the next life */
+    bool heard;       /* a push of it was accepted */
+    unsigned tries;   /* how often it was left for its silence */
+    uint32_t refused; /* a text that could not start; 0: none */
+    usec_t silent_us; /* how long it has run, if it is silent */
+    bool good_failed; /* pushes of the good one failed … */
+    bool good_heard;  /* … and one was accepted since */
+    uint32_t rollbacks[ROLLOUT_REASONS]; /* seen of the mandate */
+    uint64_t rollbacks_known[ROLLOUT_REASONS], rollbacks_seen[ROLLOUT_REASONS];
+    uint64_t rolled_back; /* for the report */
 
     /* What the store has to know. */
     bool has_snapshot;
@@ -126,11 +143,30 @@ void sim_check_feed(struct sim *sim);
 /* Of the ladder (sim_check_ladder.c). */
 void sim_check_born(struct sim *sim);
 void sim_check_not_born(struct sim *sim);
+/* Somebody mended the file. */
+void sim_check_begins_anew(struct sim *sim);
 void sim_check_before_turn(struct sim *sim);
 void sim_check_orders(struct sim *sim, const struct recovery_orders *orders);
 void sim_check_after_turn(struct sim *sim);
 /* recovery_gone() has said why a life ended. */
 void sim_check_end(struct sim *sim, const struct run_end *why);
+
+/* Of rollouts (sim_check_rollout.c). */
+/* A life has said what it runs. */
+void sim_check_told_text(struct sim *sim, uint32_t text);
+/* Somebody has said that the file was mended. */
+void sim_check_mended(struct sim *sim);
+/* A push was answered. */
+void sim_check_pushed(struct sim *sim, bool accepted);
+/* A life could not start with its configuration. */
+void sim_check_refused(struct sim *sim);
+/* The next one begins. */
+void sim_check_text_begins(struct sim *sim);
+/* A configuration is about to be kept. */
+void sim_check_keeps(struct sim *sim);
+void sim_check_rollout_begins(struct sim *sim);
+/* After each turn of the supervisor. */
+void sim_check_rollout(struct sim *sim);
 
 /* Liveness (sim_well.c): what is not yet well, NULL when all is. */
 const char *sim_check_unwell(const struct sim *sim);

@@ -199,6 +199,18 @@ static void check_restarts(struct sim *sim)
         check->restarts[i] = counted;
         check->ends[i] = 0;
     }
+    for (unsigned i = 0; i < ROLLOUT_REASONS; i++) {
+        uint64_t counted = counters[LEDGER_ROLLBACK_FIRST + i];
+        if (same && sim->lives.agent.ports.start.watched &&
+            counted - check->rollbacks_known[i] != check->rollbacks_seen[i]) {
+            sim_fail(sim, "rollbacks_are_counted",
+                     "%" PRIu64 " for %s were seen, %" PRIu64 " counted", check->rollbacks_seen[i],
+                     rollout_reason_name((enum rollout_reason)i),
+                     counted - check->rollbacks_known[i]);
+        }
+        check->rollbacks_known[i] = counted;
+        check->rollbacks_seen[i] = 0;
+    }
     check->restarts_known = true;
 }
 

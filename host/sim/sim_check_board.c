@@ -96,6 +96,7 @@ void sim_check_supervisor_begins(struct sim *sim)
     check->start_after_us = sim->now_us;
     check->delay_us = 0;
     check->restarts_known = false;
+    sim_check_rollout_begins(sim);
     for (unsigned i = 0; i < CAUSE_COUNT; i++) {
         check->ends[i] = 0;
     }

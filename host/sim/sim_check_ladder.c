@@ -247,7 +247,7 @@ static void suspend_newest(struct sim *sim)
     check->newest = -1;
 }
 
-static void begin_anew(struct sim *sim)
+void sim_check_begins_anew(struct sim *sim)
 {
     struct sim_check *check = &sim->check;
     check->end_count = check->failed_exits = 0;
@@ -310,10 +310,12 @@ void sim_check_end(struct sim *sim, const struct run_end *why)
     check->ends[why->cause]++;
     check->hangs += why->cause == CAUSE_HANG ? 1 : 0;
     check->crashes += why->cause == CAUSE_CRASH ? 1 : 0;
-    if (why->cause == CAUSE_RELOAD && check->aborted_us == 0) {
-        begin_anew(sim);
+    if (check->mended) {
+        sim_check_begins_anew(sim);
         check->mask =
             (~atomic_load(&sim->lives.vitals.mandate.barred) & ((1u << VITALS_GROUPS) - 1));
+    } else if (why->cause == CAUSE_NONE) { /* its configuration cannot run */
+        check->start_after_us = sim->now_us + next_delay(check, 0);
     } else {
         check->start_after_us = sim->now_us + next_delay(check, ran_us);
         if (!asked && !sim->lives.configured) { /* nobody has said yet how many are too many */
@@ -326,6 +328,7 @@ void sim_check_end(struct sim *sim, const struct run_end *why)
         }
     }
     check->aborted_us = check->stop_us = 0;
+    check->mended = false;
     check->reset_noted = check->reset_noted || noted;
 }
 
@@ -420,6 +423,9 @@ void sim_check_orders(struct sim *sim, const struct recovery_orders *orders)
     case RECOVERY_SPARE:
         check_spared(sim);
         break;
+    case RECOVERY_LEAVE:
+        sim->check.stop_us = sim->now_us;
+        break;
     case RECOVERY_STOP:
         sim->check.stop_us = sim->now_us;
         if (sim->check.phase != RECOVERY_RESETTING) {
@@ -460,4 +466,5 @@ void sim_check_after_turn(struct sim *sim)
 {
     check_runs_end(sim);
     follow_phase(sim);
+    sim_check_rollout(sim);
 }

@@ -25,6 +25,7 @@ static const struct {
     [SIM_FAULT_SUPERVISOR] = {"supervisor", 16},
     [SIM_FAULT_FREEZE] = {"freeze", 20},
     [SIM_FAULT_RELOAD] = {"reload", 14},
+    [SIM_FAULT_ROLLOUT] = {"rollout", 10},
     [SIM_FAULT_RESTART] = {"restart", 16},
     [SIM_FAULT_DENIED] = {"watchdog denied", 24},
 };
@@ -65,6 +66,8 @@ void sim_faults_init(struct sim *sim)
     }
     faults->killer_until_us = faults->disk_until_us = faults->uplink_until_us = USEC_NEVER;
     faults->receiver_until_us = faults->in_kernel_until_us = USEC_NEVER;
+    faults->rollout_until_us = USEC_NEVER;
+    faults->spiteful = one_in(sim, 3);
 }
 
 /* Strikes. */
@@ -157,6 +160,22 @@ static void heal_in_kernel(struct sim *sim)
     }
 }
 
+/* Half of them are silent; somebody mends each after a while, and may forget to say so. */
+static void strike_rollout(struct sim *sim)
+{
+    enum sim_nature nature =
+        one_in(sim, 2) ? SIM_CONFIG_SILENT : (enum sim_nature)(1 + draw(sim, SIM_NATURES - 1));
+    bool says_so = !one_in(sim, 4);
+    sim->faults.rollout_until_us = sim->now_us + USEC_PER_MINUTE + draw(sim, 8 * USEC_PER_HOUR);
+    sim_site_roll_out(sim, nature, says_so);
+}
+
+static void heal_rollout(struct sim *sim, bool says_so)
+{
+    sim->faults.rollout_until_us = USEC_NEVER;
+    sim_site_roll_out(sim, SIM_CONFIG_WELL, says_so);
+}
+
 static void strike(struct sim *sim, enum sim_fault fault)
 {
     switch (fault) {
@@ -211,7 +230,10 @@ static void strike(struct sim *sim, enum sim_fault fault)
         sim_lives_freeze(sim, sim->now_us + draw(sim, 3 * USEC_PER_MINUTE));
         break;
     case SIM_FAULT_RELOAD:
-        sim_lives_reload(sim);
+        sim_site_roll_out(sim, SIM_CONFIG_WELL, true);
+        break;
+    case SIM_FAULT_ROLLOUT:
+        strike_rollout(sim);
         break;
     case SIM_FAULT_RESTART:
         sim_lives_restart(sim, USEC_PER_SEC + draw(sim, 10 * USEC_PER_SEC));
@@ -229,7 +251,7 @@ usec_t sim_faults_wake(const struct sim *sim)
     const struct sim_faults *faults = &sim->faults;
     usec_t wake_us = usec_min(faults->killer_until_us, faults->disk_until_us);
     wake_us = usec_min(wake_us, usec_min(faults->uplink_until_us, faults->receiver_until_us));
-    wake_us = usec_min(wake_us, faults->in_kernel_until_us);
+    wake_us = usec_min(wake_us, usec_min(faults->in_kernel_until_us, faults->rollout_until_us));
     for (unsigned i = 0; i < SIM_FAULT_COUNT; i++) {
         wake_us = usec_min(wake_us, faults->next_us[i]);
     }
@@ -256,6 +278,9 @@ static void end_faults(struct sim *sim)
     }
     if (sim->now_us >= faults->in_kernel_until_us) {
         heal_in_kernel(sim);
+    }
+    if (sim->now_us >= faults->rollout_until_us) {
+        heal_rollout(sim, !one_in(sim, 4));
     }
 }
 
@@ -286,6 +311,7 @@ void sim_faults_heal(struct sim *sim)
     sim_push_set_mode(sim, SIM_RECEIVER_WELL);
     faults->disk_until_us = faults->uplink_until_us = faults->receiver_until_us = USEC_NEVER;
     faults->stuck_starts = 0;
+    heal_rollout(sim, true);
     sim->board.denied_until_us = 0;
     sim->lives.crash_in = 0;
     sim->lives.killed_at_us = USEC_NEVER;
@@ -307,5 +333,14 @@ void sim_faults_begin_life(struct sim *sim)
 {
     if (!sim->faults.healed && one_in(sim, 30)) {
         strike_leak(sim);
+    }
+}
+
+void sim_faults_begin_good(struct sim *sim)
+{
+    struct sim_faults *faults = &sim->faults;
+    if (faults->spiteful && !faults->healed && faults->uplink_until_us == USEC_NEVER) {
+        sim->net.uplink_dead = true;
+        faults->uplink_until_us = sim->now_us + USEC_PER_MINUTE + draw(sim, USEC_PER_HOUR);
     }
 }

@@ -26,6 +26,7 @@ enum sim_fault {
     SIM_FAULT_SUPERVISOR, /* is killed */
     SIM_FAULT_FREEZE,     /* all of us stand still */
     SIM_FAULT_RELOAD,
+    SIM_FAULT_ROLLOUT, /* of a bad configuration */
     SIM_FAULT_RESTART, /* by an operator */
     SIM_FAULT_DENIED,  /* the watchdog is somebody else's for a while */
     SIM_FAULT_COUNT
@@ -36,7 +37,9 @@ struct sim_faults {
     usec_t mean_us[SIM_FAULT_COUNT]; /* between two strikes; 0: never */
     usec_t next_us[SIM_FAULT_COUNT];
     usec_t killer_until_us, disk_until_us, uplink_until_us, receiver_until_us, in_kernel_until_us;
+    usec_t rollout_until_us;
     unsigned stuck_starts; /* lives to come that do not get to read their configuration */
+    bool spiteful; /* the uplink likes to die when the last known good configuration begins */
     bool healed;
 };
 
@@ -53,6 +56,9 @@ bool sim_faults_strike_start(struct sim *sim);
 bool sim_faults_refuse_birth(struct sim *sim);
 /* A life begins: whether it leaks. */
 void sim_faults_begin_life(struct sim *sim);
+
+/* One with the last known good configuration. */
+void sim_faults_begin_good(struct sim *sim);
 
 const char *sim_fault_name(enum sim_fault fault);
 

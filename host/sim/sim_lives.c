@@ -116,6 +116,7 @@ static void begin_agent(struct sim *sim)
                   .board = sim_board_word(sim)},
     };
     recovery_configure(&lives->recovery, &sim->site.settings);
+    sim_site_tell(sim);
     lives->configured = true;
     memset(&lives->agent, 0xa5, offsetof(struct agent, store.coder));
     agent_init(&lives->agent, config, &ports, lives->body, sizeof lives->body, sim_now(sim));
@@ -171,6 +172,10 @@ static void step_agent(struct sim *sim)
         lives->running = true;
         lives->running_us = sim->now_us;
         sim_check_life_runs(sim);
+        if (sim_site_nature(sim) == SIM_CONFIG_KILLS) {
+            sim_lives_be_killed(sim, SIM_KILLER_CRASHES,
+                                sim->now_us + 1 + draw(sim, 20 * USEC_PER_SEC), 0);
+        }
     }
     sim_check_agent(sim);
     if (agent_stopped(&lives->agent)) {
@@ -191,6 +196,10 @@ static void step_process(struct sim *sim)
         } else {
             sim_lives_block(sim, USEC_NEVER);
         }
+    } else if (lives->process == SIM_PROCESS_STARTS && sim_site_nature(sim) == SIM_CONFIG_UNFIT) {
+        sim_site_tell(sim);
+        sim_lives_explain(sim, CAUSE_NONE);
+        process_ends(sim, CAUSE_NONE, 0);
     } else if (lives->process == SIM_PROCESS_STARTS) {
         begin_agent(sim);
         step_agent(sim);
@@ -236,6 +245,10 @@ static void supervisor_begins(struct sim *sim)
     if (sim->site.settings.owner == WATCHDOG_OWNER_DEVICE && sim->board.running) {
         recovery_found_running(&lives->recovery);
     }
+    sim->site.has_good = sim->site.has_good && sim->site.keeps;
+    if (sim->site.has_good) {
+        recovery_found_good(&lives->recovery, true);
+    }
     sim_site_use(sim, false);
     sim_check_supervisor_begins(sim);
 }
@@ -261,6 +274,21 @@ static void supervisor_leaves(struct sim *sim)
     supervisor_gone(sim, sim->now_us + sim->lives.pause_us);
 }
 
+/* The configuration cannot run. The first life says so at once when nothing is known to be good:
+ * init starts the pair again. False: that is the end. */
+static bool refused_goes_on(struct sim *sim)
+{
+    struct sim_lives *lives = &sim->lives;
+    if (lives->born == 1 && !sim->site.has_good) {
+        lives->pause_us = RESTART_US;
+        supervisor_leaves(sim);
+        return false;
+    }
+    recovery_file_refused(&lives->recovery);
+    sim_check_refused(sim);
+    return true;
+}
+
 /* The process has ended: what the ladder makes of it. True: so does the supervisor. */
 static bool reap(struct sim *sim)
 {
@@ -270,6 +298,9 @@ static bool reap(struct sim *sim)
         end.cause = CAUSE_CRASH;
     }
     lives->process = SIM_PROCESS_NONE;
+    if (end.cause == CAUSE_NONE && !refused_goes_on(sim)) {
+        return true;
+    }
     struct run_end why = recovery_gone(&lives->recovery, &end, sim_now(sim));
     if (why.cause != CAUSE_NONE) {
         lives->before = why;
@@ -282,7 +313,7 @@ static bool reap(struct sim *sim)
     return lives->stopping;
 }
 
-static void ask_to_leave(struct sim *sim, enum cause cause)
+void sim_lives_ask_to_leave(struct sim *sim, enum cause cause)
 {
     struct sim_lives *lives = &sim->lives;
     lives->leave = cause;
@@ -297,8 +328,11 @@ static void give_signal(struct sim *sim, enum recovery_kill kill)
     switch (kill) {
     case RECOVERY_SPARE:
         return;
+    case RECOVERY_LEAVE:
+        sim_lives_ask_to_leave(sim, CAUSE_RELOAD);
+        break;
     case RECOVERY_STOP:
-        ask_to_leave(sim, CAUSE_STOP);
+        sim_lives_ask_to_leave(sim, CAUSE_STOP);
         break;
     case RECOVERY_ABORT:
         if (!lives->deaf && !lives->in_kernel) {
@@ -323,75 +357,16 @@ static void start_life(struct sim *sim, bool use_good)
         return;
     }
     sim_site_use(sim, use_good);
+    sim_check_text_begins(sim);
+    if (use_good) {
+        sim_faults_begin_good(sim);
+    }
     vitals_begin(&lives->vitals, RECOVERY_START_US);
     recovery_born(&lives->recovery, sim_now(sim));
     lives->born++;
     process_begins(sim);
     sim_trace(sim, SIM_BORN, (int64_t)lives->born, use_good, NULL);
     sim_check_born(sim);
-}
-
-static void arm(struct sim *sim)
-{
-    struct sim_lives *lives = &sim->lives;
-    struct watchdog_grant grant = {.timeout_us = 30 * USEC_PER_SEC, .can_stop = true};
-    enum error error = ERROR_NONE;
-    sim_check_arm(sim);
-    if (sim->site.settings.owner == WATCHDOG_OWNER_DEVICE) {
-        struct watchdog watchdog = sim_board_watchdog(sim);
-        error = watchdog.start(watchdog.context, sim->site.settings.timeout_us, &grant);
-    } else {
-        grant.timeout_us = sim->site.settings.timeout_us;
-        lives->service_watched = true;
-        lives->service_expires_us = sim->now_us + grant.timeout_us;
-    }
-    recovery_armed(&lives->recovery, error, &grant, sim_now(sim));
-    sim_trace(sim, SIM_ARM, error, grant.timeout_us, NULL);
-}
-
-static void tend_watchdog(struct sim *sim, const struct recovery_orders *orders)
-{
-    struct sim_lives *lives = &sim->lives;
-    struct watchdog watchdog = sim_board_watchdog(sim);
-    bool device = sim->site.settings.owner == WATCHDOG_OWNER_DEVICE;
-    if (orders->arm) {
-        arm(sim);
-    }
-    if (orders->feed) {
-        sim_check_feed(sim);
-        if (device) {
-            watchdog.feed(watchdog.context);
-        } else {
-            lives->service_expires_us = sim->now_us + sim->site.settings.timeout_us;
-        }
-        sim_trace(sim, SIM_FEED, 0, 0, NULL);
-    }
-    if (orders->trigger) {
-        sim_trace(sim, SIM_TRIGGER, 0, 0, NULL);
-        lives->service_expires_us = device ? lives->service_expires_us : sim->now_us;
-    }
-    if (orders->disarm) {
-        sim_trace(sim, SIM_DISARM, 0, 0, NULL);
-        if (!watchdog.stop(watchdog.context)) {
-            recovery_found_running(&lives->recovery);
-        }
-    }
-}
-
-/* A command the agent asked for is run, and takes its time. */
-static void tend_actions(struct sim *sim)
-{
-    struct sim_lives *lives = &sim->lives;
-    struct mandate *mandate = &lives->vitals.mandate;
-    if (sim->now_us >= lives->action_ends_us) {
-        lives->action_ends_us = USEC_NEVER;
-        atomic_store(&mandate->action_result, one_in(sim, 3) ? 1 : 0);
-        atomic_fetch_add(&mandate->actions_done, 1);
-    }
-    if (lives->action_ends_us == USEC_NEVER &&
-        atomic_load(&mandate->actions_done) != atomic_load(&lives->vitals.actions_wanted)) {
-        lives->action_ends_us = sim->now_us + draw(sim, USEC_PER_MINUTE);
-    }
 }
 
 static void step_supervisor(struct sim *sim)
@@ -413,11 +388,12 @@ static void step_supervisor(struct sim *sim)
         start_life(sim, orders.use_good);
     }
     if (orders.keep_good) {
+        sim_check_keeps(sim);
         sim_site_keep(sim);
         sim_trace(sim, SIM_KEEP_GOOD, sim->site.good, 0, NULL);
     }
-    tend_watchdog(sim, &orders);
-    tend_actions(sim);
+    sim_lives_tend_watchdog(sim, &orders);
+    sim_lives_tend_actions(sim);
     lives->turn_us = sim_at(sim, orders.wake_us) + (one_in(sim, 100) ? draw(sim, 20000) : 0);
     sim_check_after_turn(sim);
 }
@@ -558,16 +534,6 @@ void sim_lives_freeze(struct sim *sim, usec_t until_us)
     }
 }
 
-void sim_lives_reload(struct sim *sim)
-{
-    struct sim_lives *lives = &sim->lives;
-    if (lives->process == SIM_PROCESS_RUNS && lives->leave == CAUSE_NONE &&
-        !lives->asked_to_leave && !lives->stopping) {
-        sim_site_edit(sim);
-        ask_to_leave(sim, CAUSE_RELOAD);
-    }
-}
-
 void sim_lives_restart(struct sim *sim, usec_t pause_us)
 {
     struct sim_lives *lives = &sim->lives;
@@ -578,7 +544,7 @@ void sim_lives_restart(struct sim *sim, usec_t pause_us)
     lives->pause_us = pause_us;
     recovery_stop(&lives->recovery, sim->now_us);
     if (sim_lives_alive(sim)) {
-        ask_to_leave(sim, CAUSE_STOP);
+        sim_lives_ask_to_leave(sim, CAUSE_STOP);
         sim->check.stop_us = sim->now_us;
     }
     lives->turn_us = sim->now_us;

@@ -14,6 +14,7 @@
 #include "prng.h"
 #include "recovery.h"
 #include "sim_net.h"
+#include "sim_site.h"
 
 enum { SIM_BODY_BYTES = 1 << 18 };
 
@@ -77,6 +78,11 @@ void sim_lives_step(struct sim *sim);
 /* The machine goes down. */
 void sim_lives_lose_all(struct sim *sim);
 
+/* sim_tend.c: what is done in a turn of the supervisor beside its lives. */
+void sim_lives_tend_watchdog(struct sim *sim, const struct recovery_orders *orders);
+/* A command the agent asked for is run, and takes its time. */
+void sim_lives_tend_actions(struct sim *sim);
+
 /* Faults. */
 
 /* Called by ports: the process may crash here. Does not return then. */
@@ -89,7 +95,8 @@ void sim_lives_crash(struct sim *sim);
 void sim_lives_block(struct sim *sim, usec_t until_us);
 void sim_lives_kill_supervisor(struct sim *sim);
 void sim_lives_freeze(struct sim *sim, usec_t until_us);
-void sim_lives_reload(struct sim *sim);
+/* The life is told to, for this. */
+void sim_lives_ask_to_leave(struct sim *sim, enum cause cause);
 void sim_lives_restart(struct sim *sim, usec_t pause_us);
 bool sim_lives_alive(const struct sim *sim);
 /* What it takes up now. */

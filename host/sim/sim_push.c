@@ -11,6 +11,9 @@ static usec_t draw(struct sim *sim, usec_t below_us)
 
 static enum sim_receiver mode_now(struct sim *sim)
 {
+    if (sim_site_nature(sim) == SIM_CONFIG_SILENT) {
+        return SIM_RECEIVER_REFUSES;
+    }
     if (!sim->net.uplink_dead) {
         return sim->push.mode;
     }
@@ -95,6 +98,7 @@ static bool collect(void *context, struct upstream_reply *reply)
         push->accepted_us = sim->now_us;
         push->accepted_ever_us = sim->now_us;
     }
+    sim_check_pushed(sim, reply->class == UPSTREAM_ACCEPTED);
     sim_trace(sim, SIM_REPLY, reply->class, reply->http_status, NULL);
     return true;
 }

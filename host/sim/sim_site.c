@@ -57,7 +57,7 @@ static unsigned pick(struct prng *prng, const unsigned *from, unsigned count)
 /* What a section needs to know of the others. */
 struct shape {
     unsigned probes, push_s, owner; /* owner: 0 none, 1 device, 2 systemd */
-    bool store;
+    bool store, silent;
 };
 
 /* One draw a statement: in a list of arguments a compiler takes them in whatever order it likes. */
@@ -70,8 +70,8 @@ static void put_agent(struct writer *writer, struct prng *prng, const struct sha
         put(writer, "store = /sim/store.pk\nstore_size = %uK\ncommit = %us\nflash = disk\n", size_k,
             commit_s);
     }
-    put(writer, "\n[push]\nurl = http://receiver\ninterval = %us\ntimeout = %us\n\n", shape->push_s,
-        timeout_s);
+    put(writer, "\n[push]\nurl = http://%s\ninterval = %us\ntimeout = %us\n\n",
+        shape->silent ? "nowhere" : "receiver", shape->push_s, timeout_s);
 }
 
 /* What [watchdog] has to fit: the device must outlast a hang and its end, and the window must hold
@@ -90,6 +90,10 @@ static void put_ladder(struct writer *writer, struct prng *prng, const struct sh
         hang_s, abort_s, restarts, window_s);
     put(writer, "safe_time = %us\nrejoin_step = %us\nrejoin_tries = %u\n", safe_s, step_s, tries);
     put(writer, "overruns = %u\nsubsystem_restarts = %u\n", overruns, parts);
+    unsigned intervals = PICK(prng, 0, 1, 2, 2, 3, 5);
+    if (intervals != 1) { /* 1: unset */
+        put(writer, "rollback = %us\n", intervals * shape->push_s);
+    }
     if (shape->owner == 1) {
         unsigned least_s = (hang_s + abort_s + 2) * 6 / 5 + 1;
         put(writer, "device = /dev/watchdog\ntimeout = %us\n", least_s + below(prng, 60));
@@ -138,11 +142,11 @@ static void put_probe(struct writer *writer, struct prng *prng, struct prng *edi
     }
 }
 
-static size_t write_text(struct sim_site *site)
+static size_t write_text(struct sim_site *site, bool silent)
 {
     struct prng prng = {.state = site->shape};
     struct writer writer = {.text = site->text};
-    struct shape shape;
+    struct shape shape = {.silent = silent};
     bool large = below(&prng, 3) == 0;
     shape.probes = 3 + below(&prng, large ? 10 : 5);
     shape.push_s = PICK(&prng, 30, 60, 300, 600, 600, 900, 1800);
@@ -166,12 +170,16 @@ static void report(void *context, const char *file, unsigned line, const char *m
     sim_fail(sim, "configuration_is_accepted", "%s:%u: %s", file, line, message);
 }
 
-static void load(struct sim *sim, struct config *config)
+static void load(struct sim *sim, unsigned slot, enum sim_nature nature)
 {
+    struct sim_site *site = &sim->site;
+    struct config *config = &site->configs[slot];
     static const struct probe_kind *const kinds[] = {&kind};
     static struct config_loader loader;
     struct config_errors errors = {.context = sim, .report = report};
-    size_t size = write_text(&sim->site);
+    size_t size = write_text(site, nature == SIM_CONFIG_SILENT);
+    site->natures[slot] = nature;
+    site->texts[slot] = ++site->edits;
     config_begin(&loader, config, kinds, ARRAY_LEN(kinds), &errors);
     config_add_text(&loader, "sim.conf", sim->site.text, size);
     if (config_finish(&loader) && config->target_count > SIM_TARGETS) {
@@ -205,14 +213,15 @@ void sim_site_init(struct sim *sim)
     struct sim_site *site = &sim->site;
     site->shape = prng_next(&site->prng);
     site->config = &site->configs[0];
-    load(sim, &site->configs[0]);
+    site->keeps = below(&site->prng, 4) != 0;
+    load(sim, 0, SIM_CONFIG_WELL);
     if (!sim->failure.failed) {
         read_numbers(site, &site->configs[0]);
     }
 }
 
 /* There are three: the one of the life, the last good one, and one that is neither. */
-void sim_site_edit(struct sim *sim)
+static void edit_file(struct sim *sim, enum sim_nature nature)
 {
     struct sim_site *site = &sim->site;
     unsigned free = 0;
@@ -220,12 +229,22 @@ void sim_site_edit(struct sim *sim)
         free++;
     }
     site->current = free;
-    load(sim, &site->configs[free]);
+    load(sim, free, nature);
+}
+
+unsigned sim_site_running(const struct sim *sim)
+{
+    return (unsigned)(sim->site.config - sim->site.configs);
+}
+
+enum sim_nature sim_site_nature(const struct sim *sim)
+{
+    return sim->site.natures[sim_site_running(sim)];
 }
 
 void sim_site_keep(struct sim *sim)
 {
-    sim->site.good = (unsigned)(sim->site.config - sim->site.configs);
+    sim->site.good = sim_site_running(sim);
     sim->site.has_good = true;
 }
 
@@ -255,4 +274,38 @@ int sim_site_target(const struct sim *sim, const char *instance, size_t length)
         }
     }
     return -1;
+}
+
+/* Rollouts. */
+
+void sim_site_tell(struct sim *sim)
+{
+    const struct sim_site *site = &sim->site;
+    uint32_t text = site->texts[sim_site_running(sim)];
+    recovery_runs(&sim->lives.recovery,
+                  (struct rollout_runs){.text = text,
+                                        .same = site->has_good && text == site->texts[site->good],
+                                        .keepable = true},
+                  sim_now(sim));
+    sim_check_told_text(sim, text);
+}
+
+/* One that cannot run is refused by the check, and no more than stands in the file then. */
+void sim_site_roll_out(struct sim *sim, enum sim_nature nature, bool says_so)
+{
+    struct sim_lives *lives = &sim->lives;
+    bool hears = lives->supervisor == SIM_SUPERVISOR_RUNS && !lives->stopping;
+    bool takes =
+        lives->process == SIM_PROCESS_RUNS && lives->leave == CAUSE_NONE && !lives->asked_to_leave;
+    edit_file(sim, nature);
+    sim_trace(sim, SIM_ROLL_OUT, nature, says_so, NULL);
+    if (!says_so || !hears || nature == SIM_CONFIG_UNFIT ||
+        !(takes || lives->process == SIM_PROCESS_NONE)) {
+        return;
+    }
+    recovery_mended(&lives->recovery, sim_now(sim));
+    sim_check_mended(sim);
+    if (takes) {
+        sim_lives_ask_to_leave(sim, CAUSE_RELOAD);
+    }
 }

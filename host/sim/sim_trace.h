@@ -26,6 +26,8 @@ enum sim_event {
     SIM_TRIGGER,
     SIM_ACTION,
     SIM_KEEP_GOOD,
+    SIM_ROLL_OUT,
+    SIM_ROLL_BACK,
     SIM_FAULT,
     SIM_STORE,
     SIM_HEAL,

@@ -47,6 +47,9 @@ const char *sim_check_unwell(const struct sim *sim)
             (1u << VITALS_GROUPS) - 1) {
         return "the ladder is not in its normal phase with all groups";
     }
+    if (atomic_load(&lives->vitals.mandate.good) != 0) {
+        return "the last known good configuration runs instead of the file's";
+    }
     if (sim->site.has_store && lives->agent.store.state != STORE_DURABLE) {
         return "the store is not durable";
     }

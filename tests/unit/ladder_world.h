@@ -31,6 +31,10 @@ static struct world {
     struct watchdog_grant grant;
     enum error arms; /* what starting the watchdog ends with */
 
+    bool too_large; /* the file, to be kept */
+    bool uplink_dead;
+    unsigned heard;            /* a bit per configuration whose pushes the receiver takes */
+    usec_t pushed_us;          /* pushes come every PUSH_EVERY, when there is a [push] */
     unsigned file, good, runs; /* which configuration stands there, proved itself, is being run */
     usec_t born_us;
     bool lives;
@@ -123,6 +127,7 @@ static inline void crash(void)
 static inline void reload(void)
 {
     world.file++;
+    recovery_mended(&world.recovery, world.now_us);
     gone((struct run_end){.cause = CAUSE_RELOAD, .task = VITAL_NONE});
 }
 
@@ -149,7 +154,23 @@ static inline void begin_life(bool use_good)
     world.lives = true;
     world.runs = use_good ? world.good : world.file;
     world.lives_begun++;
-    world.born_us = world.now_us;
+    world.born_us = world.pushed_us = world.now_us;
+}
+
+#define PUSH_EVERY (10 * SEC)
+
+static inline void push(void)
+{
+    bool arrives = !world.uplink_dead && (world.heard >> world.runs & 1u) != 0;
+    if (!world.settings.pushes || world.now_us - world.pushed_us < PUSH_EVERY) {
+        return;
+    }
+    world.pushed_us = world.now_us;
+    if (arrives) {
+        atomic_fetch_add(&world.vitals.pushes_accepted, 1);
+    } else if (word_of(&world.vitals.pushes_accepted) == 0) {
+        atomic_fetch_add(&world.vitals.pushes_failed, 1);
+    }
 }
 
 /* What the life does on its own: it gets to its loop, and each armed row moves. */
@@ -159,7 +180,11 @@ static inline void live(void)
         world.lives && !world.never_runs && world.now_us - world.born_us >= world.starts_in_us;
     if (up && word_of(&world.vitals.running) == 0) {
         recovery_configure(&world.recovery, &world.settings);
-        recovery_is_good(&world.recovery, world.runs == world.good);
+        recovery_runs(&world.recovery,
+                      (struct rollout_runs){.text = world.runs,
+                                            .same = world.runs == world.good,
+                                            .keepable = !world.too_large},
+                      world.now_us);
         vital_rest(&world.vitals, VITAL_START);
         vital_arm(&world.vitals, VITAL_LOOP, world.settings.hang_us);
         atomic_store(&world.vitals.running, 1);
@@ -169,6 +194,7 @@ static inline void live(void)
     }
     if (up) {
         atomic_store(&world.vitals.resets, world.resets);
+        push();
     }
     for (unsigned i = 1; up && i < 64; i++) {
         if ((world.stuck >> i & 1) == 0 && vital_is_armed(&world.vitals, i)) {
@@ -179,15 +205,16 @@ static inline void live(void)
 
 static inline void obey_kill(void)
 {
-    static const char *const words[] = {"", "stop", "abort", "kill"};
+    static const char *const words[] = {"", "leave", "stop", "abort", "kill"};
     enum recovery_kill kill = world.orders.kill;
     if (kill == RECOVERY_SPARE) {
         return;
     }
     write_down(words[kill]);
     assert_true(world.lives);
-    if (kill == RECOVERY_STOP && !world.ignores_stop) {
-        gone((struct run_end){.cause = CAUSE_STOP, .task = VITAL_NONE});
+    if ((kill == RECOVERY_STOP || kill == RECOVERY_LEAVE) && !world.ignores_stop) {
+        gone((struct run_end){.cause = kill == RECOVERY_STOP ? CAUSE_STOP : CAUSE_RELOAD,
+                              .task = VITAL_NONE});
     } else if (kill == RECOVERY_KILL || (kill == RECOVERY_ABORT && !world.deaf)) {
         gone((struct run_end){.cause = CAUSE_CRASH,
                               .task = VITAL_NONE,

@@ -193,6 +193,7 @@ static inline struct agent_numbers fixture_numbers(void)
                      [LEDGER_RESTART_FIRST + CAUSE_STOP] = 2,
                      [LEDGER_RESTART_FIRST + CAUSE_HANG] = 1,
                      [LEDGER_CARE_FIRST + CARE_PUSH_RESTARTED] = 3,
+                     [LEDGER_ROLLBACK_FIRST + ROLLOUT_SILENCE] = 2,
                      [LEDGER_ACTION_FIRST + SITE_ACTION_STARTED] = 4},
         .push_last_success_timestamp_seconds = 1790000100,
         .push_duration_us = 35000,

@@ -456,36 +456,6 @@ static void config_takes_every_changed_byte(void **state)
     }
 }
 
-/* A configuration that is taken for the one that proved itself, and is not, would be run for ever.
- */
-static void config_same_is_the_same_line_by_line(void **state)
-{
-    static const struct {
-        const char *text;
-        bool same;
-    } rows[] = {
-        {"[web a]\nurl = x\ninterval = 5s\n", true},
-        {"[web a]\nurl = x\ninterval = 6s\n", false}, /* a number is in no text */
-        {"[web a]\nurl = y\ninterval = 5s\n", false},
-        {"[web b]\nurl = x\ninterval = 5s\n", false},
-        {"[web a]\nurl = x\ntimeout = 5s\n", false},
-        {"[web a]\nurl = x\n", false},
-        {"[web a]\nurl = x\ninterval = 5s\n[web b]\nurl = x\n", false},
-        {"[watchdog]\nhang = 6s\n[web a]\nurl = x\ninterval = 5s\n", false},
-    };
-    static struct config other;
-    (void)state;
-    load_good(rows[1].text);
-    assert_false(config_same(&config, &other)); /* zeroed */
-    load_good(rows[0].text);
-    config_copy(&other, &config);
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        load_good(rows[i].text);
-        assert_int_equal(config_same(&config, &other), rows[i].same);
-        assert_int_equal(config_same(&other, &config), rows[i].same);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,7 +475,6 @@ int main(void)
         cmocka_unit_test(config_gives_named_values_through_the_kind),
         cmocka_unit_test(config_takes_every_prefix),
         cmocka_unit_test(config_takes_every_changed_byte),
-        cmocka_unit_test(config_same_is_the_same_line_by_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -605,6 +605,7 @@ static void config_counts_errors_without_a_reporter(void **state)
 }
 
 #define DOG   "[agent]\nstore = /x\n" WEB "[watchdog]\n"
+#define SITE  "[agent]\nsite = s\n" WEB "[watchdog]\n"
 #define OTHER "[web r]\nurl = x\n"
 /* A push, a reference, a watchdog's section; what follows begins at line 11. */
 #define ACT "[agent]\nsite = s\n[push]\nurl = http://x\ninterval = 30s\n" WEB OTHER "[watchdog]\n"
@@ -646,6 +647,13 @@ static void config_refuses_a_watchdog_that_could_not_work(void **state)
          "5: 'reboot': needs 'store' in [agent]: resets are counted there\n"},
         {DOG "device = systemd\nreboot = on\nreboot_budget = 0\n",
          "8: 'reboot_budget': none are allowed, but 'reboot' is on\n"},
+        {DOG "rollback = 15m\n",
+         "6: 'rollback': nothing is pushed ('url' in [push]), so this configuration would be left "
+         "each time; with 0 it stays\n"},
+        {SITE "rollback = 119s\n[push]\nurl = http://x\ninterval = 60s\n",
+         "6: 'rollback': is less than two intervals of the push, which need not have failed in "
+         "it\n"},
+        {DOG "rollback = 8d\n", "6: 'rollback': 8d is out of range: 0s to 7d are allowed\n"},
         {DOG "canary = b\n", "6: 'canary': no probe is named 'b'\n"},
         {WEB OTHER "enabled = off\n[watchdog]\ncanary = r\n",
          "7: 'canary': no probe that is enabled is named 'r'\n"},
@@ -716,6 +724,9 @@ static void config_takes_what_is_just_right(void **state)
         DOG "device = systemd\nreboot = on\nreboot_budget = 1\n",
         DOG "device = /dev/watchdog\nreboot = on\n",
         DOG "reboot_budget = 0\n",
+        DOG "rollback = 0\n",
+        SITE "rollback = 2m\n[push]\nurl = http://x\ninterval = 60s\n",
+        SITE "[push]\nurl = http://x\ninterval = 1h\n",
         DOG "canary = a\n",
         ACT "action = /bin/x y\naction_reference = r\naction_after = 1m\n",
     };

@@ -21,6 +21,7 @@
 enum { REPORT_BYTES = 1 << 14 };
 
 static struct config config;
+static struct config_texts texts;
 static char folder[] = "/tmp/picket-config-XXXXXX";
 static char reported[REPORT_BYTES];
 static unsigned error_count;
@@ -72,15 +73,31 @@ static void write_file(const char *name, const char *text)
     write_bytes(name, text, strlen(text));
 }
 
+/* What was read from files is read from their texts again, to the last byte of it. */
+static void expect_same_from_texts(void)
+{
+    static struct config again;
+    struct config_errors errors = {.report = note_error};
+
+    assert_true(config_texts_whole(&texts));
+    if (!config_texts_load(&texts, &again, fake_kinds, FAKE_KIND_COUNT, &errors)) {
+        fail_msg("%s", reported);
+    }
+    assert_memory_equal(&again, &config, sizeof config);
+}
+
 static enum error load_path(const char *path)
 {
     struct config_errors errors = {.report = note_error};
     enum error error;
 
     reported[0] = '\0';
-    error = config_file_load(path, &config, fake_kinds, FAKE_KIND_COUNT, &errors);
+    error = config_file_load(path, &config, fake_kinds, FAKE_KIND_COUNT, &errors, &texts);
     error_count = errors.count;
     assert_int_equal(error == ERROR_NONE, errors.count == 0);
+    if (error == ERROR_NONE && texts.used > 0) {
+        expect_same_from_texts();
+    }
     return error;
 }
 
@@ -149,6 +166,7 @@ static void config_file_reads_matches_in_order_and_nested_includes(void **state)
     write_file("last.conf", "[web last]\nurl = x\n");
     expect_good("site.conf");
     assert_string_equal(probe_names(), "main a b upper last extra ");
+    assert_true(texts.used > 0);
     assert_string_equal(config_site(&config), "s");
     assert_int_equal(config.file_count, 6);
 }
@@ -210,6 +228,7 @@ static void config_file_refuses_what_is_no_file_of_sane_size(void **state)
     memset(large, '\n', sizeof(large));
     write_bytes("large.conf", large, sizeof(large) - 1);
     expect_good("large.conf");
+    assert_int_equal(texts.used, 0); /* too large to be kept */
     write_bytes("large.conf", large, sizeof(large));
     assert_int_equal(load("large.conf"), ERROR_MISSING);
     assert_string_equal(reported, "large.conf:0: larger than 1 MiB, which is no configuration\n");

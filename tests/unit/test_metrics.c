@@ -185,6 +185,18 @@ static const char *const site_text[] = {
     "picket_recovery_actions_total{" SITE EPOCH ",action=\"probe_slowed\"} 0\n",
     "picket_recovery_actions_total{" SITE EPOCH ",action=\"push_restarted\"} 3\n",
     "picket_recovery_actions_total{" SITE EPOCH ",action=\"worker_replaced\"} 0\n",
+    "# HELP picket_config_file_in_use Whether the file's configuration runs, not the last known "
+    "good "
+    "one instead\n",
+    "# TYPE picket_config_file_in_use gauge\n",
+    "picket_config_file_in_use{" SITE "} 1\n",
+    "# HELP picket_config_rollbacks_total Times the file's configuration was left for the last "
+    "known "
+    "good one, by why\n",
+    "# TYPE picket_config_rollbacks_total counter\n",
+    "picket_config_rollbacks_total{" SITE EPOCH ",reason=\"start\"} 0\n",
+    "picket_config_rollbacks_total{" SITE EPOCH ",reason=\"silence\"} 2\n",
+    "picket_config_rollbacks_total{" SITE EPOCH ",reason=\"crashes\"} 0\n",
     "# HELP picket_watchdog_armed Whether a watchdog is being fed\n",
     "# TYPE picket_watchdog_armed gauge\n",
     "picket_watchdog_armed{" SITE "} 1\n",
@@ -391,7 +403,8 @@ static void metrics_counters_are_there_at_zero_before_the_first_result(void **st
     view = whole_view();
     assert_true(reader_read_text(&before, walk_text(&view)));
     unsigned count = keep_counters(&after, full);
-    assert_int_equal(count, 69 + CAUSE_COUNT - 1 + CARE_COUNT + SITE_ACTION_RESULTS);
+    assert_int_equal(count,
+                     69 + CAUSE_COUNT - 1 + CARE_COUNT + SITE_ACTION_RESULTS + ROLLOUT_REASONS);
     assert_int_equal(keep_counters(&before, zero), count);
     for (unsigned i = 0; i < count; i++) {
         assert_string_equal(zero[i]->key, full[i]->key);

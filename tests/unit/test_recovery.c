@@ -296,10 +296,10 @@ static void whoever_mended_the_file_does_not_wait(void **state)
     crash();
     pass(SEC + 500 * USEC_PER_MSEC);
     crash();
-    recovery_hurry(&world.recovery, world.now_us);
+    recovery_mended(&world.recovery, world.now_us);
     pass(0);
     expect_diary("1 gone: crash, SIGSEGV\n2 start\n2.5 gone: crash, SIGSEGV\n2.5 start\n");
-    recovery_hurry(&world.recovery, world.now_us); /* nothing to hurry while one lives */
+    recovery_mended(&world.recovery, world.now_us); /* nothing to hurry while one lives */
     pass(SEC);
     expect_diary("");
 }
@@ -578,7 +578,7 @@ static void nothing_is_good_before_something_was_kept(void **state)
 {
     (void)state;
     begin_running();
-    recovery_is_good(&world.recovery, true);
+    world.good = world.file; /* says it */
     pass(200 * SEC);
     expect_diary("100 keep this configuration\n");
 }
@@ -669,7 +669,7 @@ static void a_file_that_turned_bad_is_left_for_the_good_one(void **state)
     pass(3 * SEC);
     expect_diary("151 gone: none\n153 start with the good configuration\n");
     crash();
-    recovery_hurry(&world.recovery, world.now_us); /* it was mended */
+    recovery_mended(&world.recovery, world.now_us); /* it was mended */
     pass(SEC);
     assert_non_null(strstr(world.diary, "start\n"));
 }
@@ -681,7 +681,6 @@ static void a_life_that_starts_again_by_itself_changes_nothing_but_itself(void *
     crash_into_safe_mode();
     pass(20 * SEC);
     forget();
-    recovery_same_file(&world.recovery);
     gone((struct run_end){.cause = CAUSE_RELOAD, .task = VITAL_NONE, .exit_code = 68});
     assert_int_equal(world.recovery.phase, RECOVERY_SAFE);
     assert_int_equal(world.recovery.failed_exits, 0);

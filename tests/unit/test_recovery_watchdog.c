@@ -361,7 +361,7 @@ static void whatever_happens(struct prng *prng)
         break;
     case 9:
         if (prng_below(prng, 16) == 0) {
-            recovery_hurry(&world.recovery, world.now_us);
+            recovery_mended(&world.recovery, world.now_us);
         }
         break;
     case 10:
