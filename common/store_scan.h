@@ -12,7 +12,7 @@
 #include "block.h"
 #include "caps.h"
 
-#define STORE_NO_SLOT    UINT32_MAX
+#define STORE_NO_SLOT UINT32_MAX
 
 enum slot_state {
     SLOT_EMPTY,   /* never written */

@@ -1,5 +1,5 @@
-/* Version, commit, and the board profile it was built for (boards/profiles; empty: none). Set by the
- * build. */
+/* Version, commit, and the board profile it was built for (boards/profiles; empty: none). Set by
+ * the build. */
 #ifndef PICKET_VERSION_H
 #define PICKET_VERSION_H
 

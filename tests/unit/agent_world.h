@@ -324,8 +324,7 @@ static inline void world_begin(struct world *world, const char *text, usec_t now
     world->boot = 1;
     world->device.now_us = &world->now_us;
     world_load(world, text);
-    world->has_device =
-        config_text(&world->config, &world->config.agent, AGENT_STORE, NULL) != NULL;
+    world->has_device = config_store(&world->config) != NULL;
     world_start_agent(world);
 }
 

@@ -186,7 +186,7 @@ static void config_reads_the_agents_own_sections(void **state)
     (void)state;
     load_good(everything);
     assert_string_equal(config_site(&config), "branch-0042");
-    check_text(&config.agent, AGENT_STORE, "/var/lib/picket/store.pk");
+    assert_string_equal(config_store(&config), "/var/lib/picket/store.pk");
     check_number(&config.agent, AGENT_STORE_SIZE, 2 << 20);
     check_number(&config.agent, AGENT_COMMIT, 30 * USEC_PER_SEC);
     check_number(&config.agent, AGENT_CONCURRENCY, 8);
@@ -209,7 +209,7 @@ static void config_has_a_default_for_what_is_not_said(void **state)
     (void)state;
     load_good(WEB);
     assert_string_equal(config_site(&config), "local");
-    check_text(&config.agent, AGENT_STORE, NULL);
+    assert_null(config_store(&config));
     check_number(&config.agent, AGENT_STORE_SIZE, 1 << 20);
     check_number(&config.agent, AGENT_COMMIT, USEC_PER_MINUTE);
     check_number(&config.agent, AGENT_CONCURRENCY, 16);
