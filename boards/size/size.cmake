@@ -1,4 +1,4 @@
-# picket_maps(TARGET): the linker's map beside the program, NAME.map, says whose each of its bytes is.
+# picket_maps(TARGET): the linker's map beside the program, NAME.map, says whose each byte of it is.
 function(picket_maps target)
   target_link_options(${target} PRIVATE -Wl,-Map=$<TARGET_FILE:${target}>.map)
 endfunction()

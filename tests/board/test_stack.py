@@ -1,4 +1,4 @@
-"""No thread of our own code takes more stack than it may, by the compiler's account of each function.
+"""No thread of our own code takes more stack than it may, by the compiler's own account.
 
 Guards against a buffer on the stack that only a rare path has, which no measurement would see."""
 

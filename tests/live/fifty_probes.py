@@ -1,5 +1,5 @@
 """A site as large as a branch has one: fifty probes of all kinds, each against a real server on
-loopback (nginx with an ECDSA and with an RSA key, aiosmtpd, pymodbus), a store, and a Pushgateway."""
+loopback (nginx with an ECDSA and an RSA key, aiosmtpd, pymodbus), a store, and a Pushgateway."""
 
 import collections
 
