@@ -1,4 +1,4 @@
-"""Whose the code of a program is: what the linker's map says, floor by floor and library by library.
+"""Whose the code of a program is: what the linker's map says, by floor and by library.
 boards/size/report reads the same map for sizes."""
 
 import re
