@@ -233,7 +233,6 @@ static enum error open_ports(struct daemon *daemon)
     if (!daemon->runner) {
         return ERROR_INVALID;
     }
-    runner_watch(daemon->runner, daemon->supervised->vitals);
     if (config_text(config, &config->push, PUSH_URL, NULL)) {
         daemon->transport = push_transport_new(config, &daemon->clock, &daemon->resolver_port,
                                                CARES_RESOLVER_PUSH_SLOT, &errors);
@@ -268,6 +267,7 @@ static enum error open_agent(struct daemon *daemon)
     if (daemon->transport) {
         ports.upstream = push_transport_port(daemon->transport);
     }
+    runner_watch(daemon->runner, supervised->vitals);
     if (daemon_store_open(&daemon->store, daemon->config, daemon->supervised, &ports.store)) {
         logger_printf(&daemon->logger, LOG_LEVEL_ERROR, "no memory or thread for the store");
         return ERROR_EXHAUSTED;

@@ -419,7 +419,9 @@ static bool turn(struct supervisor *supervisor, enum supervised_end *end)
 
 enum supervised_end supervisor_run(size_t region_size, struct supervised_agent agent)
 {
-    struct supervisor supervisor = {.supervised = {.by_parent = true}, .agent = agent};
+    /* Not on the stack, since all that its agent does is done on top of it. */
+    static struct supervisor supervisor;
+    supervisor = (struct supervisor){.supervised = {.by_parent = true}, .agent = agent};
     enum supervised_end end = SUPERVISED_FAILED;
     if (!map_regions(&supervisor.supervised, region_size)) {
         return end;

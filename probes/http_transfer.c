@@ -248,6 +248,8 @@ bool http_transfer_prepare(struct http_slot *slot)
            SET(CURLOPT_SSL_VERIFYPEER, 0L) && SET(CURLOPT_SSL_VERIFYHOST, 0L) &&
            SET(CURLOPT_PROXY_SSL_VERIFYPEER, 0L) && SET(CURLOPT_PROXY_SSL_VERIFYHOST, 0L) &&
            SET(CURLOPT_NOPROXY, "") && SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
+           /* What each slot keeps; the library's own 16 and 64 KiB are for downloads. */
+           SET(CURLOPT_BUFFERSIZE, 4096L) && SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L) &&
            SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 }
 

@@ -126,6 +126,9 @@ static void modbus_watch(void *context, struct vitals *vitals, unsigned target)
     const struct modbus_prepared *prepared = context;
 
     modbus_worker_watch(prepared->worker, vitals, VITAL_WORKER + target);
+    /* A thread costs memory: now, and not when the site has been running for an hour. One that
+     * cannot be had is tried for again by each run. */
+    (void)!modbus_worker_start(prepared->worker);
 }
 
 static void modbus_tend(void *context, usec_t now_us)

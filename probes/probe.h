@@ -10,7 +10,7 @@
  *
  * Memory: open() may allocate (patterns, trust chains) and is called once per target at start;
  * start/step/cancel must not, except inside the library of the kind. The per-run state is
- * `run_bytes` zeroed bytes given by the runner. */
+ * `run_bytes` bytes of the runner (struct run, `state`). */
 #ifndef PICKET_PROBE_H
 #define PICKET_PROBE_H
 
@@ -49,7 +49,7 @@ struct run {
     unsigned target;
     unsigned slot;  /* 0 .. CAP_RUNS - 1, for state kept per slot */
     void *prepared; /* what open() made for this target */
-    void *state;    /* run_bytes, zeroed before start() */
+    void *state;    /* run_bytes, of which zeroed_bytes are zeroed before start() */
     struct result *result;
     const struct clock *clock;
     const struct endpoint *endpoint;
@@ -62,6 +62,9 @@ struct run {
 struct probe_ops {
     struct probe_kind kind;
     size_t run_bytes;
+    /* Optional, 0: all of them. Buffers whose use is counted come last in a state and are left as
+     * they are: so what no run needs of them is never touched, and costs no memory. */
+    size_t zeroed_bytes;
 
     /* Prepares a target (never fails for a configuration that check() accepted, except for what
      * only the machine knows: a CA file that cannot be read). *endpoint is filled. On an error
@@ -86,8 +89,9 @@ struct probe_ops {
      * decides which phase is blamed; the runner fails with `timeout` in the phase it returns. */
     enum phase (*current_phase)(struct run *run);
 
-    /* Optional. Called once for each opened target, before its first run: work that goes on beside
-     * the loop shows its signs of life in the row VITAL_WORKER + target from now on. `vitals` is
+    /* Optional. Called once for each opened target, before its first run and once the process has
+     * the rights it is going to have: work that goes on beside the loop may begin its threads now,
+     * and shows its signs of life in the row VITAL_WORKER + target from now on. `vitals` is
      * borrowed until close(). Targets that share such work share the row of the first of them. */
     void (*watch)(void *prepared, struct vitals *vitals, unsigned target);
     /* Optional. Called about once a second for each opened target, whether a run goes on or not, in

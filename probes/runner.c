@@ -118,7 +118,8 @@ static void begin_attempt(struct runner *runner, struct slot *slot, usec_t now_u
         slot->attempts_left == 1 ? slot->run_deadline_us : now_us + left_us / slot->attempts_left;
     slot->attempts_left--;
     result_init(&slot->result, (uint16_t)run->target, slot->result.started_us);
-    memset(run->state, 0, target->ops->run_bytes);
+    const struct probe_ops *ops = target->ops;
+    memset(run->state, 0, ops->zeroed_bytes > 0 ? ops->zeroed_bytes : ops->run_bytes);
     run->addresses = slot->resolution.addresses;
     run->address_count = 0;
     run->now_us = now_us;

@@ -3,6 +3,7 @@
  * Unlike the tls probe it goes on to talk: so a certificate that is not good, or whose dates cannot
  * be judged, ends the handshake, and nothing of the dialog is sent to a peer that is not trusted.
  * Its facts are reported all the same. */
+#include <stddef.h>
 #include <string.h>
 
 #include "buffer.h"
@@ -335,6 +336,7 @@ const struct probe_ops tcp_probe = {
             .check = tcp_target_check,
         },
     .run_bytes = sizeof(struct tcp_run),
+    .zeroed_bytes = offsetof(struct tcp_run, dialog.captured),
     .open = tcp_open,
     .close = tcp_close,
     .start = tcp_start,

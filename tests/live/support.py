@@ -382,11 +382,12 @@ class Certificates:
                      "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "30",
                      "-subj", f"/CN=Picket test {name}")
 
-    def leaf(self, name, alternative="DNS:localhost,IP:127.0.0.1", authority="ca", dates=None):
+    def leaf(self, name, alternative="DNS:localhost,IP:127.0.0.1", authority="ca", dates=None,
+             key=None):
         """`dates` are the first and last moment as YYYYMMDDHHMMSSZ; else it is good for now."""
         (self.folder / f"{name}.ext").write_text(f"subjectAltName={alternative}\n")
-        self.openssl("req", "-newkey", *self.keys, "-nodes",
-                     "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        self.openssl("req", "-newkey", *(key or self.keys), "-nodes", "-keyout", f"{name}.key",
+                     "-out", f"{name}.csr", "-subj", f"/CN={name}")
         (self.folder / f"{name}.key").chmod(0o600)
         if dates is None:
             self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.pem", "-CAkey",
