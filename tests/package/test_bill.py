@@ -153,6 +153,21 @@ class Bill(BoxTest):
 
 
 class EveryArchitecture(BoxTest):
+    def test_program_that_needs_shared_libraries_is_not_packed(self):
+        staged = self.shared / "staged" / "usr" / "bin"
+        staged.mkdir(parents=True)
+
+        def finished(program):
+            shutil.copy(program, staged / "picketd")
+            return run("cmake", f"-DCPACK_TEMPORARY_DIRECTORY={self.shared}/staged",
+                       "-DCPACK_PICKET_READELF=readelf", "-DCPACK_PICKET_EPOCH=1",
+                       "-P", ROOT / "boards" / "package" / "cpack_finish.cmake", check=False)
+        refused = finished("/bin/cat")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("needs shared libraries", refused.stderr)
+        self.assertEqual(finished(ROOT / "build" / PRESET / "bin" / "picketd").returncode, 0)
+        self.assertEqual((staged / "picketd").stat().st_mtime, 1)
+
     def test_packages_differ_in_nothing_but_the_machine(self):
         def described(preset):
             listing = run("dpkg-deb", "-c", deb(preset)).stdout.splitlines()
