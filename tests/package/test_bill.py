@@ -75,7 +75,7 @@ class Bill(BoxTest):
 
     def test_bill_names_what_is_linked_and_nothing_else(self):
         said = run(self.shared / "tree" / "usr" / "bin" / "picketd", "--version").stdout
-        for name in ("curl", "mbedtls", "c-ares", "modbus", "inih", "pcre2"):
+        for name in ("curl", "mbedtls", "c-ares", "modbus", "inih", "pcre2", "musl"):
             self.assertIn(name, self.libraries)
         self.assertNotIn("cmocka", self.libraries)
         # The program tells the versions that are compiled into it.
@@ -106,7 +106,9 @@ class Bill(BoxTest):
             if name == "libgcc":
                 self.assertIn("GCC RUNTIME LIBRARY EXCEPTION", notices)
                 continue
-            texts = list((pathlib.Path(words["PREFIX"]) / name / "licenses").iterdir())
+            # The C library has a prefix of its own.
+            prefix = words["LIBC"] if name == "musl" else words["PREFIX"]
+            texts = list((pathlib.Path(prefix) / name / "licenses").iterdir())
             self.assertTrue(texts, name)
             for text in texts:
                 self.assertIn(text.read_text(), notices)
@@ -119,12 +121,8 @@ class Bill(BoxTest):
         for library in pathlib.Path(words["PREFIX"]).iterdir():
             shutil.copytree(library / "licenses", prefix / library.name / "licenses")
         text = linked.read_text().replace(words["PREFIX"], str(prefix))
-        head, members = text.split("
-
-", 1)
-        (self.shared / "map").write_text(f"{head}
-
-{map_line}{members}")
+        head, members = text.split("\n\n", 1)
+        (self.shared / "map").write_text(f"{head}\n\n{map_line}{members}")
         if change_prefix:
             change_prefix(prefix)
         return run(SBOM, self.shared / "map", out, check=False,
@@ -153,6 +151,21 @@ class Bill(BoxTest):
 
 
 class EveryArchitecture(BoxTest):
+    def test_program_that_needs_shared_libraries_is_not_packed(self):
+        staged = self.shared / "staged" / "usr" / "bin"
+        staged.mkdir(parents=True)
+
+        def finished(program):
+            shutil.copy(program, staged / "picketd")
+            return run("cmake", f"-DCPACK_TEMPORARY_DIRECTORY={self.shared}/staged",
+                       "-DCPACK_PICKET_READELF=readelf", "-DCPACK_PICKET_EPOCH=1",
+                       "-P", ROOT / "boards" / "package" / "cpack_finish.cmake", check=False)
+        refused = finished("/bin/cat")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("needs shared libraries", refused.stderr)
+        self.assertEqual(finished(ROOT / "build" / PRESET / "bin" / "picketd").returncode, 0)
+        self.assertEqual((staged / "picketd").stat().st_mtime, 1)
+
     def test_packages_differ_in_nothing_but_the_machine(self):
         def described(preset):
             listing = run("dpkg-deb", "-c", deb(preset)).stdout.splitlines()
@@ -169,7 +182,7 @@ class EveryArchitecture(BoxTest):
                 run("dpkg-deb", "-x", deb(preset), tree)
                 program = tree / "usr" / "bin" / "picketd"
                 said = run(*([runner] if runner else []), program, "--version").stdout
-                self.assertIn("picket 0.", said)
+                self.assertIn("picketd 0.", said)
                 self.assertNotIn(".symtab", run("readelf", "-SW", program).stdout)
 
 
