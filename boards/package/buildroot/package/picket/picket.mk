@@ -49,7 +49,7 @@ endef
 
 define PICKET_INSTALL_TARGET_CMDS
 	$(INSTALL) -D -m 0755 $(PICKET_BUILDDIR)/bin/picketd $(TARGET_DIR)/usr/bin/picketd
-	$(INSTALL) -D -m 0644 $(@D)/boards/package/sysv/site.conf \
+	$(INSTALL) -D -m 0644 $(@D)/boards/package/site.conf \
 		$(TARGET_DIR)/etc/picket/site.conf
 endef
 
@@ -58,11 +58,9 @@ define PICKET_INSTALL_INIT_SYSV
 		$(TARGET_DIR)/etc/init.d/S95picketd
 endef
 
-# The unit gives the agent a user of its own, so none is named in its settings.
 define PICKET_INSTALL_INIT_SYSTEMD
 	$(INSTALL) -D -m 0644 $(@D)/boards/package/systemd/picketd.service \
 		$(TARGET_DIR)/usr/lib/systemd/system/picketd.service
-	$(SED) '/^user /d' $(TARGET_DIR)/etc/picket/site.conf
 endef
 
 define PICKET_USERS
