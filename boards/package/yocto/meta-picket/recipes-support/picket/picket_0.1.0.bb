@@ -36,8 +36,8 @@ SRC_URI[inih.sha256sum] = "062279922805f5e9a369551a08d5ddb506140fe50774183ffdbb7
 SRC_URI[cmocka.sha256sum] = "810570eb0b8d64804331f82b29ff47c790ce9cd6b163e98d47a4807047ecad82"
 
 # Releases before 5.1 have no UNPACKDIR.
-UNPACKDIR ??= "${WORKDIR}"
-S = "${UNPACKDIR}/picket"
+PICKET_UNPACKED = "${@d.getVar('UNPACKDIR') or d.getVar('WORKDIR')}"
+S = "${PICKET_UNPACKED}/picket"
 
 inherit cmake systemd update-rc.d useradd
 
@@ -51,7 +51,7 @@ def picket_commit(d):
 
 EXTRA_OECMAKE = "-DPICKET_COMMIT=${@picket_commit(d)} -DPICKET_HOST=OFF -DPICKET_TESTS=OFF \
     -DPICKET_WERROR=OFF"
-export PICKET_CACHE = "${UNPACKDIR}/cache"
+export PICKET_CACHE = "${PICKET_UNPACKED}/cache"
 
 # The compiler finds its C library by the options in CC alone; boards/deps/build calls it without.
 OECMAKE_C_COMPILER = "${WORKDIR}/picket-gcc"
