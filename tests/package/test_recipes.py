@@ -104,6 +104,12 @@ class Scripts(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
 
 
+    def test_yamllint_finds_nothing_to_say_about_the_role(self):
+        done = subprocess.run(["yamllint", "--strict", "."], cwd=PACKAGE / "ansible",
+                              capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+
+
 class OpenWrtInit(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

@@ -8,8 +8,7 @@
 # boards/deps/pins, built into the program: Buildroot's own are of other
 # versions and have more in them than Picket's are built with; what is tested
 # is what ships. Buildroot downloads and checks them, the build needs no
-# network. To work on Picket itself, picket-reconfigure takes changes up only
-# after picket-dirclean.
+# network. A change of the checkout is taken up after picket-dirclean.
 
 PICKET_VERSION = 0.1.0
 PICKET_SOURCE =
@@ -33,6 +32,7 @@ PICKET_EXTRA_DOWNLOADS = \
 PICKET_DEPENDENCIES = $(BR2_XZCAT_HOST_DEPENDENCY)
 PICKET_CONF_ENV = PICKET_CACHE=$(@D)/cache
 PICKET_BUILD_ENV = $(PICKET_CONF_ENV)
+PICKET_BUILD_OPTS = --target picketd
 PICKET_CONF_OPTS = \
 	-DPICKET_COMMIT=$(shell git -C $(PICKET_TOP) rev-parse --short=12 HEAD 2>/dev/null || echo unknown) \
 	-DPICKET_HOST=OFF \

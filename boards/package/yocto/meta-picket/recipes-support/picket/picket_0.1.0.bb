@@ -60,6 +60,8 @@ do_generate_toolchain_file:append() {
     chmod 755 ${WORKDIR}/picket-gcc
 }
 
+OECMAKE_TARGET_COMPILE = "picketd"
+
 do_install() {
     install -D -m 0755 ${B}/bin/picketd ${D}${bindir}/picketd
     install -D -m 0644 ${S}/boards/package/site.conf ${D}${sysconfdir}/picket/site.conf
