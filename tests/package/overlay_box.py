@@ -1,14 +1,14 @@
-"""A copy of this machine that is thrown away: an overlay over its root, with processes, mounts, /run
-and network of its own (nothing but loopback). What is installed, started or broken in it is gone
-when it is closed."""
+"""A copy of this machine that is thrown away: an overlay over its root, with processes, mounts,
+/run and network of its own (nothing but loopback). What is installed, started or broken in it is
+gone when it is closed."""
 
 import pathlib
 import shutil
 import subprocess
 import tempfile
 
-# Mounts the copy and stays in it as process 1. Orphans are reaped as init would; the name is init's,
-# since some ask process 1 what it is, and no systemd is there to be asked.
+# Mounts the copy and stays in it as process 1. Orphans are reaped as init would; the name is
+# init's, since some ask process 1 what it is, and no systemd is there to be asked.
 INIT = r"""
 set -e
 mount -t tmpfs tmpfs "$1"
@@ -31,7 +31,8 @@ while True:
 
 
 class OverlayBox:
-    """`run` does a command in the box, `root` is its / as seen from here."""
+    """`run` does a command in the box, `root` is its / as seen from here, where an absolute link
+    such as /var/run leads out of it again."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="picket-box-"))

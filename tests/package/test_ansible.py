@@ -51,7 +51,8 @@ def make_package(folder, version="0.1.0"):
         (tree / name).chmod(mode)
     script = (ROOT / "boards/package/sysv/S95picketd").read_text()
     texts = {"etc/init.d/picketd": (script.replace("#!/bin/sh\n", "#!/bin/sh\n" + LSB, 1), 0o755),
-             "DEBIAN/control": (CONTROL.format(version), 0o644), "DEBIAN/postinst": (POSTINST, 0o755),
+             "DEBIAN/control": (CONTROL.format(version), 0o644),
+             "DEBIAN/postinst": (POSTINST, 0o755),
              "DEBIAN/conffiles": (SITE_CONF + "\n", 0o644)}
     for name, (text, mode) in texts.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +100,7 @@ class AnsibleRole(unittest.TestCase):
         return json.loads(done.stdout)
 
     def parent(self):
-        return (self.box.root / "var/run/picketd.pid").read_text()
+        return (self.box.root / "run/picketd.pid").read_text()
 
     def test_first_run_brings_a_site_up_with_its_own_configuration(self):
         code, printed, counts = self.first
