@@ -117,6 +117,7 @@ class OpenWrtInit(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
         self.site = self.folder / "etc" / "picket.conf"
         self.config = self.folder / "site.conf"
+        self.good = self.folder / "good"
         text = (OPENWRT / "files" / "site.conf").read_text()
         # The machine of the test has neither the user nor the folders of a router.
         text = text.replace("/var/etc/picket.conf", str(self.site))
@@ -128,6 +129,7 @@ class OpenWrtInit(unittest.TestCase):
         text = (OPENWRT / "files" / "picketd.init").read_text()
         text = text.replace("/var/etc/picket.conf", str(self.site))
         text = text.replace("/etc/picket/site.conf", str(self.config))
+        text = text.replace("/etc/picket/good", str(self.good))
         running = {"is_running": "1"} if options.pop("running", False) else {}
         environment = {f"option_{key}": value for key, value in options.items()} | running
         done = subprocess.run(["busybox", "ash", "-c", OPENWRT_STUBS + text + f"\n{action}\n"],
@@ -144,7 +146,8 @@ class OpenWrtInit(unittest.TestCase):
         told = self.call("start_service", enabled="1", name="branch-0042", label="region=emea",
                          push_url="https://push.example.net:9091", push_interval="60s",
                          push_username="branch-0042", push_password_file="/etc/picket/push.pw")
-        self.assertIn(f"command /usr/bin/picketd run -c {self.config}", told)
+        self.assertIn(f"command /usr/bin/picketd run -c {self.config} --state {self.good}", told)
+        self.assertEqual(self.good.stat().st_mode & 0o777, 0o700)
         self.assertIn("watchdog 1 15", told)
         code, printed = self.check()
         self.assertEqual(code, 0, printed)
