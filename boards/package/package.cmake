@@ -32,8 +32,7 @@ execute_process(COMMAND ${CMAKE_C_COMPILER} -dumpmachine
   OUTPUT_VARIABLE package_machine OUTPUT_STRIP_TRAILING_WHITESPACE)
 
 # The bill of materials and the notices, made of what the linker took.
-set(package_map ${CMAKE_BINARY_DIR}/picketd.map)
-target_link_options(picketd PRIVATE -Wl,-Map=${package_map})
+set(package_map $<TARGET_FILE:picketd>.map)
 add_custom_command(
   OUTPUT ${package_made}/picketd.spdx.json ${package_made}/THIRD-PARTY-NOTICES.txt
   COMMAND ${CMAKE_COMMAND} -E env PREFIX=${deps_prefix} LIBC=${board_libc}
