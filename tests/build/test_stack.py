@@ -9,7 +9,7 @@ import unittest
 
 from stack_paths import THREADS, Graph, ROOT
 
-BUILD = pathlib.Path(os.environ.get("PICKET_BUILD", ROOT / "build" / "armv7hf"))
+BUILD = pathlib.Path(os.environ.get("PICKET_BOARD_BUILD", ROOT / "build" / "armv7hf"))
 MOST = 32 * 1024
 # What a stack has, beside our own code, for libmodbus or the C library.
 SIZES = {"modbus": ("probes/modbus_thread.h", "MODBUS_STACK_BYTES"),

@@ -2,13 +2,17 @@
 
 Guards against a profile that nobody has built since, and against limits that only show on a board."""
 
+import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import unittest
 
-from emulated_board import ROOT
-from support import LiveTest
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "live"))
+
+from support import LiveTest  # noqa: E402
 
 PROFILES = ROOT / "boards" / "profiles"
 # Processor of a program, and what runs it here.

@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("PICKET_BUILD", ROOT / "build" / "armv7hf"))
+BUILD = pathlib.Path(os.environ.get("PICKET_BOARD_BUILD", ROOT / "build" / "armv7hf"))
 PROGRAM = BUILD / "bin" / "picketd"
 REPORT = ROOT / "boards" / "size" / "report"
 COLUMNS = ("text", "rodata", "data", "bss")
