@@ -263,7 +263,7 @@ static int parse(int argc, char **argv, struct options *options)
                 return verbs_usage_error("check", "unknown format '%s'", optarg);
             }
         } else {
-            return verbs_option_error("check", argv[optind - 1]);
+            return verbs_option_error("check", argc, argv);
         }
     }
     if (argc - optind != 1) {

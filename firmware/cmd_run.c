@@ -70,7 +70,7 @@ static int parse(int argc, char **argv, struct run_arguments *arguments)
         } else if (letter == 'n') {
             arguments->alone = true;
         } else {
-            return verbs_option_error("run", argv[optind - 1]);
+            return verbs_option_error("run", argc, argv);
         }
     }
     if (!arguments->file || optind != argc) {

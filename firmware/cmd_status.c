@@ -64,7 +64,7 @@ static int parse(int argc, char **argv, struct options *options)
             }
             break;
         default:
-            return verbs_option_error("status", argv[optind - 1]);
+            return verbs_option_error("status", argc, argv);
         }
     }
     if (optind != argc) {

@@ -136,7 +136,7 @@ static int parse(int argc, char **argv, struct options *options)
             return EXIT_CODE_OK;
         }
         if (letter == '?') {
-            return verbs_option_error("store", argv[optind - 1]);
+            return verbs_option_error("store", argc, argv);
         }
         code = take_option(letter, options);
     }

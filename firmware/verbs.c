@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "process.h"
 #include "value.h"
@@ -39,8 +40,10 @@ int verbs_usage_error(const char *verb, const char *format, ...)
     return EXIT_CODE_USAGE;
 }
 
-int verbs_option_error(const char *verb, const char *option)
+int verbs_option_error(const char *verb, int argc, char **argv)
 {
+    /* Where the value would be behind the last word, some C libraries are two words on. */
+    const char *option = argv[optind <= argc ? optind - 1 : argc - 1];
     return verbs_usage_error(verb, "'%s' is no option, or lacks its value", option);
 }
 
@@ -88,7 +91,15 @@ static int unknown_verb(const char *word, const struct verb *verbs)
 /* An exit code of 0 says that all was printed. Nobody is told when the reader went away. */
 static int finish(int code)
 {
-    if (fflush(stdout) != 0 && errno != EPIPE) {
+    /* Some C libraries drop what they could not write, and with it the reason, long before the end:
+     * one byte more brings the reason back. */
+    bool is_lost = ferror(stdout) != 0;
+    if (is_lost) {
+        clearerr(stdout);
+        (void)putchar('\n');
+        errno = EIO;
+    }
+    if ((fflush(stdout) != 0 || is_lost) && errno != EPIPE) {
         fprintf(stderr, "%s: standard output: %s\n", program_name, strerror(errno));
         return code == EXIT_CODE_OK ? EXIT_CODE_USAGE : code;
     }

@@ -46,6 +46,6 @@ int verbs_usage_error(const char *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* The same for an option that getopt does not take. */
-int verbs_option_error(const char *verb, const char *option);
+int verbs_option_error(const char *verb, int argc, char **argv);
 
 #endif

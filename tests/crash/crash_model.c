@@ -131,7 +131,7 @@ bool model_append(struct model *model, const struct model_record *record)
     }
     model->records[++model->ordinal] = *record;
     if (model->ordinal % MODEL_SNAPSHOT_RECORDS == 0) {
-        size_t at = model->ordinal / MODEL_SNAPSHOT_RECORDS;
+        size_t at = (size_t)(model->ordinal / MODEL_SNAPSHOT_RECORDS);
         struct tally *tally = &model->snapshots[at];
         *tally = model->snapshots[at - 1];
         model->results[at] = model->results[at - 1];

@@ -25,8 +25,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PICKET_BUILD", ROOT / "build" / "host"))
 PICKETD = BUILD / "bin" / "picketd"
 SANITIZED = "asan" in BUILD.name
-# How much longer all may take: sanitized builds are slower, and so is a machine under load.
-PATIENCE = float(os.environ.get("PICKET_PATIENCE", "3" if SANITIZED else "1"))
+EMULATED = "PICKET_EMULATED" in os.environ  # by qemu-user: the code of another processor
+# How much longer all may take: sanitized and emulated builds are slower, and so is a machine under
+# load.
+PATIENCE = float(os.environ.get("PICKET_PATIENCE", "4" if EMULATED else "3" if SANITIZED else "1"))
 GRACE = 0.25  # promise 1: no run goes past its timeout by more
 START = 0.35  # starting the program itself, on a busy machine
 EXIT = {"success": 0, "failure": 1, "unknown": 3}

@@ -61,6 +61,8 @@ class HardeningTest(LiveTest):
             self.skipTest("needs root, to give it up")
         if support.SANITIZED:
             self.skipTest("a sanitizer needs what a sandbox takes")
+        if support.EMULATED:
+            self.skipTest("qemu-user knows neither seccomp nor Landlock")
         self.user = pwd.getpwnam(USER)
         self.folder.chmod(0o711)
         self.version = landlock_version(tempfile.mkdtemp(dir=self.folder))

@@ -23,8 +23,8 @@ import unittest
 
 import support
 from accounting import dump
-from recovery_site import (ABORT, CONNECT, DIE, FILES, LEAK, LOCK, NotifySocket, Sink, SLOW, SPIN,
-                           StampedAgent, Table, WatchedSite, fault, preload)
+from recovery_site import (ABORT, CONNECT, DIE, FAULTS, FILES, LEAK, LOCK, NotifySocket, Sink, SLOW,
+                           SPIN, StampedAgent, Table, WatchedSite, fault, preload)
 from store_site import INTERVAL, StoreTest
 from support import LiveTest, PATIENCE, Target, alive, free_port, wait_until
 
@@ -33,7 +33,8 @@ ACTIONS = {}
 MARGIN = 1.2 * PATIENCE
 DELAY = 1.0  # the first one before a new life
 START = 1.0  # a new life up and probing: what the table has beyond hang, abort and delay
-NO_PRELOAD = support.SANITIZED and "a sanitizer has to come first, before faults.c"
+NO_PRELOAD = (support.SANITIZED and "a sanitizer has to come first, before faults.c" or
+              not FAULTS.exists() and "nothing can be loaded into a static agent")
 
 
 def side_by_side(*steps):
