@@ -1,6 +1,6 @@
 # Run by cpack between installing into its staging folder and packing: only a program that needs no
-# library of the machine may be packed, and neither a time nor the umask of this build may get into
-# the package.
+# library of the machine may be packed, no time of this build may get into the package, and
+# folders have the mode that they are to have, not the one that its umask gives.
 file(GLOB_RECURSE programs ${CPACK_TEMPORARY_DIRECTORY}/*/picketd)
 foreach(program IN LISTS programs)
   if(program MATCHES "overrides/picketd$")
