@@ -34,7 +34,7 @@ TIMEOUT = 10  # of the watchdog
 # handshake of TLS, and more where it shares this machine's with others.
 OFTEN, SELDOM = 5, 30
 # It is looked at while as many runs as may be are in flight, some 60 KiB each.
-MEMORY_KIB = 4608
+MEMORY_KIB = 4096
 RESULTS = "picket_probe_results_total"
 STORE = "/mnt/picket/store.pk"
 
@@ -354,7 +354,7 @@ class Gateway(LiveTest):
         self.assertEqual(self.gateway.falls, [])
         self.assertEqual(len(self.gateway.epochs), 1)
         console = self.board.console()
-        for word in ("in memory", "Assertion", "Oops", "EXT4-fs error"):
+        for word in ("store: in memory", "Assertion", "Oops", "EXT4-fs error"):
             self.assertNotIn(word, console)
 
 

@@ -12,11 +12,14 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import unittest
 
-import support
-from support import LiveTest, ROOT, wait_until
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "live"))
+
+import support  # noqa: E402
+from support import LiveTest, ROOT, wait_until  # noqa: E402
 
 DEPS = ROOT / "boards" / "deps"
 COMPILERS = {"armv7hf": "arm-linux-gnueabihf", "armv5te": "arm-linux-gnueabi",
