@@ -330,6 +330,7 @@ static void check_account(struct sim *sim)
 void sim_check_life_ends(struct sim *sim)
 {
     struct sim_check *check = &sim->check;
+    check->stalled_us = usec_min(check->stalled_us, sim->now_us); /* who hung for ever is gone */
     if (!sim->lives.running) {
         return;
     }

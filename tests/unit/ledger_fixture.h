@@ -59,8 +59,8 @@ static inline struct record random_record(struct prng *prng, uint32_t id)
     }
     record.sort = RECORD_RESULT;
     record.outcome = (enum outcome)prng_below(prng, OUTCOME_COUNT);
-    record.duration_us =
-        (usec_t)(prng_next(prng) >> (40 + prng_below(prng, 24))) * RECORD_DURATION_STEP_US;
+    uint64_t drawn = prng_next(prng);
+    record.duration_us = (usec_t)(drawn >> (40 + prng_below(prng, 24))) * RECORD_DURATION_STEP_US;
     if (record.outcome == OUTCOME_FAILURE) {
         record.reason = (enum reason)prng_below(prng, REASON_COUNT);
     }
