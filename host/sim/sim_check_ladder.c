@@ -300,7 +300,7 @@ void sim_check_end(struct sim *sim, const struct run_end *why)
 {
     struct sim_check *check = &sim->check;
     usec_t ran_us = sim->now_us - check->born_us;
-    bool asked = sim->lives.stopping || check->stop_us > 0;
+    bool asked = sim->lives.stopping || (check->stop_us > 0 && check->aborted_us == 0);
     if ((sim->lives.explained >> why->cause & 1u) == 0) {
         sim_fail(sim, "nothing_ends_without_a_reason",
                  "a life ended by %s, and the world gave none", cause_name(why->cause));

@@ -57,6 +57,10 @@ void sim_check_told_text(struct sim *sim, uint32_t text)
         check->good_failed = check->good_failed && !check->good_heard;
         return;
     }
+    if (sim->lives.recovery.rollout
+            .used) { /* begun with the file's, and left before it could say so */
+        return;
+    }
     if (text == check->text && check->told_us == USEC_NEVER && check->tries > 0) {
         check_retry(sim);
     }

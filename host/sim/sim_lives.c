@@ -281,6 +281,7 @@ static bool refused_goes_on(struct sim *sim)
     struct sim_lives *lives = &sim->lives;
     if (lives->born == 1 && !sim->site.has_good) {
         lives->pause_us = RESTART_US;
+        sim_check_blocked(sim, sim->now_us); /* nobody could feed a watchdog until now */
         supervisor_leaves(sim);
         return false;
     }

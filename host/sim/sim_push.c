@@ -66,6 +66,7 @@ static bool submit(void *context, const void *body, size_t size, usec_t now_us, 
     struct sim_push *push = &sim->push;
     sim_lives_may_crash(sim);
     if (draw(sim, 500) == 0 && !sim->faults.healed) {
+        sim_check_pushed(sim, false);
         return false;
     }
     push->flies = true;
@@ -106,6 +107,9 @@ static bool collect(void *context, struct upstream_reply *reply)
 static void reset(void *context)
 {
     struct sim *sim = context;
+    if (sim->push.flies) { /* the agent gives up on it */
+        sim_check_pushed(sim, false);
+    }
     sim->push.flies = false;
 }
 
