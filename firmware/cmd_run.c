@@ -168,7 +168,7 @@ static int restart(char **argv, const struct run_arguments *arguments)
 
 int cmd_run(int argc, char **argv)
 {
-    struct run_arguments arguments = {0};
+    static struct run_arguments arguments; /* off the stack of the parent and of all its lives */
     int code = parse(argc, argv, &arguments);
     if (code >= 0) {
         return code;

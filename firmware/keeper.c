@@ -32,7 +32,7 @@ static void fork_writer(struct keeper *keeper)
     } else if (keeper->writer < 0) {
         keeper->writer = 0;
         logger_printf(keeper->logger, LOG_LEVEL_WARNING,
-                      "the last known good configuration is kept in memory only: %s",
+                      "the last known good configuration will not outlive the parent: %s",
                       strerror(errno));
     }
 }

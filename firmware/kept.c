@@ -56,7 +56,7 @@ static bool find_kept(const struct kept_place *place, struct config_texts *texts
     enum error error = owned_file_folder(place->folder, why);
     if (error) {
         logger_printf(logger, LOG_LEVEL_INFO,
-                      "the last known good configuration is kept in memory only: %s", why);
+                      "the last known good configuration will not outlive the parent: %s", why);
         return false;
     }
     error = owned_file_read(place->folder, place->name, texts->bytes, sizeof texts->bytes, &length,
@@ -138,7 +138,7 @@ void kept_write(const struct kept_place *place, const struct config_texts *texts
     }
     if (owned_file_write(place->folder, place->name, texts->bytes, texts->used, why)) {
         logger_printf(logger, LOG_LEVEL_WARNING,
-                      "the last known good configuration is kept in memory only: %s/%s",
+                      "the last known good configuration will not outlive the parent: %s/%s",
                       place->folder, why);
     }
 }

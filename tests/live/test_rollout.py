@@ -264,7 +264,7 @@ class Start(RolloutTest):
                  "damaged"),
                 ("too large", lambda kept: os.truncate(kept, 1 << 20), "too large"),
                 ("a link", self.replace_by_link, "Too many levels of symbolic links"),
-                ("the folder", lambda _: self.state.chmod(0o770), "kept in memory only")):
+                ("the folder", lambda _: self.state.chmod(0o770), "will not outlive the parent")):
             with self.subTest(name):
                 spoil(self.kept())
                 expect_refusal(said)

@@ -37,7 +37,7 @@ def build_of(preset):
     command = next(line for line in (made / "CMakeFiles" / "package_files.dir" / "build.make")
                    .read_text().splitlines() if "PREFIX=" in line)
     words = dict(word.split("=", 1) for word in command.split() if re.match(r"[A-Z_]+=", word))
-    return words, made / "picketd.map"
+    return words, made / "bin" / "picketd.map"
 
 
 class Bill(BoxTest):

@@ -187,7 +187,7 @@ class Debian(BoxTest):
         self.assertEqual(box.do("systemctl is-active picketd", check=False).stdout, "inactive\n")
         left = {line.split()[0] for line in files(box) - files_before}
         self.assertEqual(left, {"/etc/picket", CONFIG, "/etc/picket/push.pw", "/var/lib/picket",
-                                STORE, WANTS})
+                                "/var/lib/picket-good", STORE, WANTS})
         box.do("dpkg -P picketd")
         self.assertEqual(files(box) ^ files_before, set())
         self.assertEqual(accounts(box), accounts_before)
