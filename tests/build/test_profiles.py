@@ -76,7 +76,7 @@ class Profiles(LiveTest):
                     [*program, "check", "--no-files", self.file("there.conf", CONFIG)],
                     capture_output=True, text=True, check=True, timeout=60).stdout
                 for said in (f"store       {profile['store']}, {profile['store_size']}",
-                             f"commit      every {profile['commit']}",
+                             f"commit      every {profile['commit'].replace('60s', '1m')}",
                              f"watchdog    {profile['watchdog_device']}"):
                     self.assertIn(said, check)
 
