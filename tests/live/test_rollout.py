@@ -328,8 +328,8 @@ class Start(RolloutTest):
         agent.moment("is kept as the last known good one")
         os.kill(agent.worker, signal.SIGKILL)
         agent.wait_log("the run before ended by crash")
-        said = re.findall(r"picket: (\w*:? ?)the last known good configuration is kept in memory "
-                          r"only: \S*nowhere: No such file or directory\n", agent.log())
+        said = re.findall(r"picket: (\w*:? ?)the last known good configuration will not "
+                          r"outlive the parent: \S*nowhere: No such file or directory\n", agent.log())
         self.assertEqual(said, [""], agent.log())
         began = self.reload(agent, self.text("a", url=REFUSED))
         self.wait_rolled_back(agent, "silence")
