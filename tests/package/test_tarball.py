@@ -121,6 +121,8 @@ class Tarball(BoxTest):
         self.assertIn("picket:!:", (root / "etc/shadow").read_text())
         state = (root / "var/lib/picket").stat()
         self.assertEqual((state.st_uid, state.st_gid, state.st_mode & 0o777), (998, 998, 0o750))
+        good = (root / "var/lib/picket-good").stat()
+        self.assertEqual((good.st_uid, good.st_mode & 0o777), (0, 0o700))
         for path, mode in (("usr/bin/picketd", 0o755), (CONFIG, 0o644),
                            ("usr/share/doc/picketd/THIRD-PARTY-NOTICES.txt", 0o644),
                            ("usr/share/doc/picketd/picketd.spdx.json", 0o644)):
@@ -244,7 +246,7 @@ class Tarball(BoxTest):
         box.do(f"{installer} uninstall --purge")
         wait_until(lambda: not box.do("pidof picketd", check=False).stdout, "it has ended", 60)
         self.assertEqual(box.says("cat /etc/passwd /etc/group /etc/inittab"), accounts)
-        self.assertEqual(box.do("ls -d /usr/bin/picketd /etc/picket /var/lib/picket", check=False)
+        self.assertEqual(box.do("ls -d /usr/bin/picketd /etc/picket /var/lib/picket*", check=False)
                          .stdout, "")
 
 

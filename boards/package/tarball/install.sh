@@ -13,6 +13,7 @@ umask 022
 here=$(cd "$(dirname "$0")" && pwd)
 config=/etc/picket/site.conf
 state=/var/lib/picket
+good=/var/lib/picket-good
 unit=/etc/systemd/system/picketd.service
 wants=/etc/systemd/system/multi-user.target.wants/picketd.service
 script=/etc/init.d/picketd
@@ -180,6 +181,10 @@ install_all() {
     mkdir -p "$root$state"
     chown "$owner" "$root$state"
     chmod 750 "$root$state"
+    # Of the last known good configuration: who runs the parent alone may write there. Under systemd
+    # that is the user, which the unit sees to.
+    mkdir -p "$root$good"
+    chmod 700 "$root$good"
     start_at_boot
     restart_now
     say "picketd is at $root$prefix/bin/picketd, started by $init; now edit $config"
@@ -194,7 +199,7 @@ uninstall_all() {
     rm -f "$root$prefix/bin/picketd"
     rm -rf "$root$prefix/share/doc/picketd"
     if [ "$purge" = yes ]; then
-        rm -rf "$root/etc/picket" "$root$state"
+        rm -rf "$root/etc/picket" "$root$state" "$root$good"
         for file in passwd group shadow gshadow; do remove_lines '^picket:' /etc/$file; done
         say 'picketd is gone, and all it had'
     else
