@@ -16,6 +16,7 @@
 #include "sim_faults.h"
 #include "sim_lives.h"
 #include "sim_net.h"
+#include "sim_process.h"
 #include "sim_push.h"
 #include "sim_site.h"
 #include "sim_trace.h"

@@ -136,7 +136,7 @@ void sim_check_arm(struct sim *sim)
 void sim_check_feed(struct sim *sim)
 {
     const struct sim_check *check = &sim->check;
-    bool lives = sim_lives_alive(sim) || sim->lives.process == SIM_PROCESS_ENDED;
+    bool lives = sim_process_alive(sim) || sim->lives.process == SIM_PROCESS_ENDED;
     if (check->aborted_us > 0 && lives) {
         sim_fail(sim, "not_fed_while_ending", "the life is being ended");
     } else if (lives && check->stale < VITAL_COUNT) {

@@ -338,7 +338,7 @@ void sim_check_before_turn(struct sim *sim)
 {
     struct sim_check *check = &sim->check;
     const struct recovery_settings *settings = &sim->lives.recovery.settings;
-    struct recovery_usage usage = sim_lives_usage(sim);
+    struct recovery_usage usage = sim_process_usage(sim);
     check->gap_us = sim->now_us - check->turn_us;
     check->turn_us = sim->now_us;
     check->life_before = sim->lives.recovery.life;

@@ -26,7 +26,7 @@ static bool submit(void *context, const struct block_request *request)
 {
     struct sim *sim = context;
     struct sim_disk *disk = &sim->disk;
-    sim_lives_may_crash(sim);
+    sim_process_may_crash(sim);
     if (disk->busy) {
         return false;
     }
@@ -198,7 +198,7 @@ static bool collect(void *context, struct block_reply *reply)
     if (!disk->busy || disk->ends_us > sim->now_us) {
         return false;
     }
-    sim_lives_may_crash(sim);
+    sim_process_may_crash(sim);
     disk->busy = false;
     *reply =
         (struct block_reply){.error = error_of(disk), .duration_us = sim->now_us - disk->begun_us};

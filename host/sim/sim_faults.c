@@ -90,14 +90,14 @@ static void heal_killers(struct sim *sim)
 static void strike_leak(struct sim *sim)
 {
     struct sim_lives *lives = &sim->lives;
-    if (!sim_lives_alive(sim) || lives->leaks_us > 0) {
+    if (!sim_process_alive(sim) || lives->leaks_us > 0) {
         return;
     }
     bool files = one_in(sim, 2);
     lives->leaks_us = sim->now_us;
     lives->leaked_files_s = files ? 1 + draw(sim, 10) : 0;
     lives->leaked_bytes_s = files ? 0 : 10000 + draw(sim, 1000000);
-    sim_lives_explain(sim, files ? CAUSE_DESCRIPTORS : CAUSE_MEMORY);
+    sim_process_explain(sim, files ? CAUSE_DESCRIPTORS : CAUSE_MEMORY);
 }
 
 static void strike_disk(struct sim *sim)
@@ -122,28 +122,74 @@ static void strike_clock(struct sim *sim)
     sim->board.wall_trusted = !one_in(sim, 3);
 }
 
-static void strike_process(struct sim *sim, enum sim_fault fault)
+static void strike_crash_in_turn(struct sim *sim)
 {
-    struct sim_lives *lives = &sim->lives;
-    usec_t hang_us = sim->site.settings.hang_us;
-    if (fault == SIM_FAULT_CRASH) {
-        sim_lives_crash(sim);
-    } else if (fault == SIM_FAULT_CRASH_PORT && lives->process == SIM_PROCESS_RUNS) {
-        lives->crash_in = 1 + (unsigned)draw(sim, 200);
-        sim_lives_explain(sim, CAUSE_CRASH);
-    } else if (fault == SIM_FAULT_HANG) {
-        sim_lives_block(sim, USEC_NEVER);
-        sim->faults.stuck_starts = one_in(sim, 5) ? 1 + (unsigned)draw(sim, 3) : 0;
-    } else if (fault == SIM_FAULT_STALL && lives->blocked_until_us <= lives->stepped_us) {
-        sim_lives_block(sim, sim->now_us + draw(sim, hang_us * 7 / 10));
+    if (sim->lives.process == SIM_PROCESS_RUNS) {
+        sim->lives.crash_in = 1 + (unsigned)draw(sim, 200);
+        sim_process_explain(sim, CAUSE_CRASH);
     }
+}
+
+static void strike_hang(struct sim *sim)
+{
+    sim_process_block(sim, USEC_NEVER);
+    sim->faults.stuck_starts = one_in(sim, 5) ? 1 + (unsigned)draw(sim, 3) : 0;
+}
+
+static void strike_stall(struct sim *sim)
+{
+    if (sim->lives.blocked_until_us <= sim->lives.stepped_us) {
+        sim_process_block(sim, sim->now_us + draw(sim, sim->site.settings.hang_us * 7 / 10));
+    }
+}
+
+static void strike_endless(struct sim *sim)
+{
+    sim->net.endless_next = one_in(sim, 2);
+    sim->net.stuck_next = !sim->net.endless_next;
+}
+
+static void strike_overrun(struct sim *sim)
+{
+    sim->net.overrun_next = true;
+}
+
+static void strike_target(struct sim *sim)
+{
+    sim_net_change(sim, (unsigned)draw(sim, sim->site.config->target_count));
+}
+
+static void strike_uplink(struct sim *sim)
+{
+    sim->net.uplink_dead = true;
+    sim->faults.uplink_until_us = sim->now_us + USEC_PER_SEC + draw(sim, 6 * USEC_PER_HOUR);
+}
+
+static void strike_freeze(struct sim *sim)
+{
+    sim_lives_freeze(sim, sim->now_us + draw(sim, 3 * USEC_PER_MINUTE));
+}
+
+static void strike_reload(struct sim *sim)
+{
+    sim_site_roll_out(sim, SIM_CONFIG_WELL, true);
+}
+
+static void strike_restart(struct sim *sim)
+{
+    sim_lives_restart(sim, USEC_PER_SEC + draw(sim, 10 * USEC_PER_SEC));
+}
+
+static void strike_denied(struct sim *sim)
+{
+    sim->board.denied_until_us = sim->now_us + draw(sim, 30 * USEC_PER_MINUTE);
 }
 
 static void strike_in_kernel(struct sim *sim)
 {
-    if (sim_lives_alive(sim)) {
+    if (sim_process_alive(sim)) {
         sim->lives.in_kernel = true;
-        sim_lives_block(sim, USEC_NEVER);
+        sim_process_block(sim, USEC_NEVER);
         sim->faults.in_kernel_until_us = sim->now_us + 10 * USEC_PER_SEC + draw(sim, USEC_PER_HOUR);
     }
 }
@@ -155,7 +201,7 @@ static void heal_in_kernel(struct sim *sim)
     sim->faults.in_kernel_until_us = USEC_NEVER;
     lives->in_kernel = false;
     bool killed = lives->recovery.life == LIFE_KILLED || lives->recovery.life == LIFE_ABORTED;
-    if (sim_lives_alive(sim) && killed && lives->dies_us == USEC_NEVER) {
+    if (sim_process_alive(sim) && killed && lives->dies_us == USEC_NEVER) {
         lives->dies_us = sim->now_us + 1000;
     }
 }
@@ -176,75 +222,30 @@ static void heal_rollout(struct sim *sim, bool says_so)
     sim_site_roll_out(sim, SIM_CONFIG_WELL, says_so);
 }
 
-static void strike(struct sim *sim, enum sim_fault fault)
-{
-    switch (fault) {
-    case SIM_FAULT_CRASH:
-    case SIM_FAULT_CRASH_PORT:
-    case SIM_FAULT_HANG:
-    case SIM_FAULT_STALL:
-        strike_process(sim, fault);
-        break;
-    case SIM_FAULT_KILLER:
-        strike_killer(sim);
-        break;
-    case SIM_FAULT_LEAK:
-        strike_leak(sim);
-        break;
-    case SIM_FAULT_ENDLESS:
-        sim->net.endless_next = one_in(sim, 2);
-        sim->net.stuck_next = !sim->net.endless_next;
-        break;
-    case SIM_FAULT_OVERRUN:
-        sim->net.overrun_next = true;
-        break;
-    case SIM_FAULT_DISK:
-        strike_disk(sim);
-        break;
-    case SIM_FAULT_TARGET:
-        sim_net_change(sim, (unsigned)draw(sim, sim->site.config->target_count));
-        break;
-    case SIM_FAULT_UPLINK:
-        sim->net.uplink_dead = true;
-        sim->faults.uplink_until_us = sim->now_us + USEC_PER_SEC + draw(sim, 6 * USEC_PER_HOUR);
-        break;
-    case SIM_FAULT_RECEIVER:
-        strike_receiver(sim);
-        break;
-    case SIM_FAULT_CLOCK:
-        strike_clock(sim);
-        break;
-    case SIM_FAULT_KERNEL:
-        sim_board_get_stuck(sim);
-        break;
-    case SIM_FAULT_IN_KERNEL:
-        strike_in_kernel(sim);
-        break;
-    case SIM_FAULT_POWER:
-        sim_board_cut_power(sim);
-        break;
-    case SIM_FAULT_SUPERVISOR:
-        sim_lives_kill_supervisor(sim);
-        break;
-    case SIM_FAULT_FREEZE:
-        sim_lives_freeze(sim, sim->now_us + draw(sim, 3 * USEC_PER_MINUTE));
-        break;
-    case SIM_FAULT_RELOAD:
-        sim_site_roll_out(sim, SIM_CONFIG_WELL, true);
-        break;
-    case SIM_FAULT_ROLLOUT:
-        strike_rollout(sim);
-        break;
-    case SIM_FAULT_RESTART:
-        sim_lives_restart(sim, USEC_PER_SEC + draw(sim, 10 * USEC_PER_SEC));
-        break;
-    case SIM_FAULT_DENIED:
-        sim->board.denied_until_us = sim->now_us + draw(sim, 30 * USEC_PER_MINUTE);
-        break;
-    case SIM_FAULT_COUNT:
-        break;
-    }
-}
+static void (*const strikes[SIM_FAULT_COUNT])(struct sim *sim) = {
+    [SIM_FAULT_CRASH] = sim_process_crash,
+    [SIM_FAULT_CRASH_PORT] = strike_crash_in_turn,
+    [SIM_FAULT_HANG] = strike_hang,
+    [SIM_FAULT_STALL] = strike_stall,
+    [SIM_FAULT_KILLER] = strike_killer,
+    [SIM_FAULT_LEAK] = strike_leak,
+    [SIM_FAULT_ENDLESS] = strike_endless,
+    [SIM_FAULT_OVERRUN] = strike_overrun,
+    [SIM_FAULT_DISK] = strike_disk,
+    [SIM_FAULT_TARGET] = strike_target,
+    [SIM_FAULT_UPLINK] = strike_uplink,
+    [SIM_FAULT_RECEIVER] = strike_receiver,
+    [SIM_FAULT_CLOCK] = strike_clock,
+    [SIM_FAULT_KERNEL] = sim_board_get_stuck,
+    [SIM_FAULT_IN_KERNEL] = strike_in_kernel,
+    [SIM_FAULT_POWER] = sim_board_cut_power,
+    [SIM_FAULT_SUPERVISOR] = sim_lives_kill_supervisor,
+    [SIM_FAULT_FREEZE] = strike_freeze,
+    [SIM_FAULT_RELOAD] = strike_reload,
+    [SIM_FAULT_ROLLOUT] = strike_rollout,
+    [SIM_FAULT_RESTART] = strike_restart,
+    [SIM_FAULT_DENIED] = strike_denied,
+};
 
 usec_t sim_faults_wake(const struct sim *sim)
 {
@@ -292,7 +293,7 @@ void sim_faults_step(struct sim *sim)
         if (sim->now_us >= faults->next_us[i]) {
             faults->next_us[i] = sim->now_us + gap(sim, (enum sim_fault)i);
             sim_trace(sim, SIM_FAULT, i, 0, kinds[i].name);
-            strike(sim, (enum sim_fault)i);
+            strikes[i](sim);
         }
     }
 }

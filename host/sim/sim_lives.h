@@ -1,5 +1,5 @@
-/* The part of the supervisor, and the process it starts again and again: the real ladder
- * (recovery.h) and the real agent, with everything outside them simulated.
+/* The part of the supervisor: the real ladder (recovery.h) with everything outside it simulated;
+ * and the state of the process it starts again and again (sim_process.h).
  *
  * A process can be starting, running, ended and not yet waited for, or nothing; its loop can be
  * blocked, it can be deaf to SIGABRT, or sit in the kernel and not even die of SIGKILL. The
@@ -78,28 +78,9 @@ void sim_lives_step(struct sim *sim);
 /* The machine goes down. */
 void sim_lives_lose_all(struct sim *sim);
 
-/* sim_tend.c: what is done in a turn of the supervisor beside its lives. */
-void sim_lives_tend_watchdog(struct sim *sim, const struct recovery_orders *orders);
-/* A command the agent asked for is run, and takes its time. */
-void sim_lives_tend_actions(struct sim *sim);
-
-/* Faults. */
-
-/* Called by ports: the process may crash here. Does not return then. */
-void sim_lives_may_crash(struct sim *sim);
-/* The world has given the life a reason to end of this. */
-void sim_lives_explain(struct sim *sim, enum cause cause);
-/* A killer probe strikes at that moment. */
-void sim_lives_be_killed(struct sim *sim, enum sim_killer by, usec_t at_us, unsigned target);
-void sim_lives_crash(struct sim *sim);
-void sim_lives_block(struct sim *sim, usec_t until_us);
+/* Faults: it is killed, stands still, is restarted by an operator. */
 void sim_lives_kill_supervisor(struct sim *sim);
 void sim_lives_freeze(struct sim *sim, usec_t until_us);
-/* The life is told to, for this. */
-void sim_lives_ask_to_leave(struct sim *sim, enum cause cause);
 void sim_lives_restart(struct sim *sim, usec_t pause_us);
-bool sim_lives_alive(const struct sim *sim);
-/* What it takes up now. */
-struct recovery_usage sim_lives_usage(const struct sim *sim);
 
 #endif

@@ -92,14 +92,14 @@ static void apply_faults(struct sim *sim, struct sim_target *target, unsigned in
     if (target->endless || target->worker_stuck) {
         target->ends_us = USEC_NEVER;
         net->without_end++;
-        sim_lives_explain(sim, CAUSE_HANG);
+        sim_process_explain(sim, CAUSE_HANG);
         sim_trace(sim, SIM_FAULT, SIM_FAULT_ENDLESS, index, "a run that has no end");
     } else if (target->overruns) {
         target->ends_us = target->deadline_us + USEC_PER_SEC + draw(sim, USEC_PER_SEC);
     }
     if (target->killer != SIM_KILLER_NONE) {
-        sim_lives_be_killed(sim, target->killer, target->started_us + draw(sim, USEC_PER_SEC),
-                            index);
+        sim_process_be_killed(sim, target->killer, target->started_us + draw(sim, USEC_PER_SEC),
+                              index);
     }
 }
 
@@ -109,7 +109,7 @@ static bool start(void *context, uint16_t index, usec_t now_us, usec_t deadline_
 {
     struct sim *sim = context;
     struct sim_target *target = &sim->net.targets[index];
-    sim_lives_may_crash(sim);
+    sim_process_may_crash(sim);
     if (one_in(sim, 2000)) {
         return false;
     }
@@ -154,7 +154,7 @@ static bool collect(void *context, struct result *result)
         if (!target->active || target->ends_us > sim->now_us) {
             continue;
         }
-        sim_lives_may_crash(sim);
+        sim_process_may_crash(sim);
         target->active = false;
         sim->net.in_flight--;
         target->result.duration_us = target->ends_us - target->started_us;

@@ -64,7 +64,7 @@ static bool submit(void *context, const void *body, size_t size, usec_t now_us, 
 {
     struct sim *sim = context;
     struct sim_push *push = &sim->push;
-    sim_lives_may_crash(sim);
+    sim_process_may_crash(sim);
     if (draw(sim, 500) == 0 && !sim->faults.healed) {
         sim_check_pushed(sim, false);
         return false;
@@ -75,7 +75,7 @@ static bool submit(void *context, const void *body, size_t size, usec_t now_us, 
     bool arrives = plan_reply(sim, sim->now_us + (deadline_us - now_us));
     sim_trace(sim, SIM_PUSH, arrives, deadline_us - now_us, NULL); /* sizes tell versions apart */
     if (push->ends_us == USEC_NEVER) {
-        sim_lives_explain(sim, CAUSE_HANG);
+        sim_process_explain(sim, CAUSE_HANG);
     }
     if (arrives) {
         sim_push_receive(sim, body, size);
@@ -91,7 +91,7 @@ static bool collect(void *context, struct upstream_reply *reply)
     if (!push->flies || push->ends_us > sim->now_us) {
         return false;
     }
-    sim_lives_may_crash(sim);
+    sim_process_may_crash(sim);
     push->flies = false;
     *reply = push->reply;
     if (reply->class == UPSTREAM_ACCEPTED) {

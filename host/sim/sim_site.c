@@ -306,6 +306,6 @@ void sim_site_roll_out(struct sim *sim, enum sim_nature nature, bool says_so)
     recovery_mended(&lives->recovery, sim_now(sim));
     sim_check_mended(sim);
     if (takes) {
-        sim_lives_ask_to_leave(sim, CAUSE_RELOAD);
+        sim_process_ask_to_leave(sim, CAUSE_RELOAD);
     }
 }

@@ -1,5 +1,5 @@
-/* What the supervisor of a simulated site does beside its lives: the watchdog, and the site action.
- */
+#include "sim_tend.h"
+
 #include "sim.h"
 
 static usec_t draw(struct sim *sim, usec_t below_us)
@@ -25,7 +25,7 @@ static void arm(struct sim *sim)
     sim_trace(sim, SIM_ARM, error, grant.timeout_us, NULL);
 }
 
-void sim_lives_tend_watchdog(struct sim *sim, const struct recovery_orders *orders)
+void sim_tend_watchdog(struct sim *sim, const struct recovery_orders *orders)
 {
     struct sim_lives *lives = &sim->lives;
     struct watchdog watchdog = sim_board_watchdog(sim);
@@ -54,8 +54,7 @@ void sim_lives_tend_watchdog(struct sim *sim, const struct recovery_orders *orde
     }
 }
 
-/* A command the agent asked for is run, and takes its time. */
-void sim_lives_tend_actions(struct sim *sim)
+void sim_tend_actions(struct sim *sim)
 {
     struct sim_lives *lives = &sim->lives;
     struct mandate *mandate = &lives->vitals.mandate;
