@@ -12,7 +12,6 @@ import json
 import os
 import random
 import re
-import subprocess
 import time
 import unittest
 
@@ -20,7 +19,7 @@ from emulated_board import HOST, QEMU, Board, stripped, tool
 import support
 from accounting import Account, Kill, Result, is_counter, stats
 from site_servers import MailSite, ModbusSite, NginxSite, TlsSite, WatchedGateway
-from support import Certificates, LiveTest, parse_text, picketd
+from support import Certificates, LiveTest, parse_text, picketd, run_tool
 
 SEED = int(os.environ.get("PICKET_SEED", random.randrange(1 << 32)))
 CUTS = int(os.environ.get("PICKET_CUTS", "3"))
@@ -96,14 +95,6 @@ GROUP = "root:x:0:\npicket:x:100:\n"
 
 def unit_of(name):
     return 1 + NAMES.index(name)
-
-
-def disk_tool(*command, codes=(0,)):
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60,
-                          env={**os.environ, "PATH": path})
-    if done.returncode not in codes:
-        raise AssertionError(f"{command}: exit {done.returncode}: {done.stdout}{done.stderr}")
 
 
 def plain(series):
@@ -204,9 +195,9 @@ class Gateway(LiveTest):
         card, store = self.folder / f"{name}.card", self.folder / f"{name}.pk"
         told = {key: value for key, value in self.gateway.last.items()
                 if key[0].startswith("picket_probe_") and is_counter(key[0])}
-        disk_tool("cp", "--sparse=always", self.board.disk, card)
-        disk_tool("e2fsck", "-fp", card, codes=(0, 1))
-        disk_tool("debugfs", "-R", f"dump {STORE.removeprefix('/mnt')} {store}", card)
+        run_tool("cp", "--sparse=always", self.board.disk, card)
+        run_tool("e2fsck", "-fp", card, codes=(0, 1))
+        run_tool("debugfs", "-R", f"dump {STORE.removeprefix('/mnt')} {store}", card)
         card.unlink()
         done = picketd("store", "verify", store)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)

@@ -366,6 +366,17 @@ class Nginx(Program):
                          f"{folder}/nginx-error.log", "-p", folder, "-c", conf, port=port)
 
 
+def run_tool(*command, codes=(0,)):
+    """What it prints. Tools for file systems may be where only root looks for programs. `codes`: of
+    ends that are well."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "PATH": path})
+    if done.returncode not in codes:
+        raise AssertionError(f"{command}: exit {done.returncode}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
 class Certificates:
     """An authority, and leaves it signs. NAME.pem and NAME.key in the folder. `keys` are of a kind
     that openssl's -newkey knows."""

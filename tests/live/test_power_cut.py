@@ -11,7 +11,6 @@ loop device and FUSE. PICKET_SEED repeats a run, PICKET_CUTS says how many."""
 import os
 import random
 import shutil
-import subprocess
 import time
 import unittest
 
@@ -19,7 +18,7 @@ import cut_disk
 import support
 from accounting import Account, CountingTargets, Kill, Receiver, dump, is_counter, stats
 from cut_disk import CutDisk
-from support import BUILD, Agent, LiveTest, parse_text, picketd, wait_until
+from support import BUILD, Agent, LiveTest, parse_text, picketd, run_tool, wait_until
 
 SEED = int(os.environ.get("PICKET_SEED", random.randrange(1 << 32)))
 CUTS = int(os.environ.get("PICKET_CUTS", "60"))
@@ -50,15 +49,6 @@ def missing():
     except OSError as error:
         return str(error)
     return None
-
-
-def run(*command, codes=(0,)):
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60,
-                          env={**os.environ, "PATH": path})
-    if done.returncode not in codes:
-        raise AssertionError(f"{command}: exit {done.returncode}: {done.stdout}{done.stderr}")
-    return done.stdout
 
 
 def counters(series):
@@ -100,7 +90,7 @@ class PowerCut(LiveTest):
         return folder
 
     def mounted(self, image, at):
-        run("mount", "-t", "ext4", "-o", "loop", image, at)
+        run_tool("mount", "-t", "ext4", "-o", "loop", image, at)
         self.addCleanup(cut_disk.unmount, at)
 
     # ---- one disk ----
@@ -108,8 +98,8 @@ class PowerCut(LiveTest):
     def make_full(self, agent, store):
         """A store of these targets whose log is full, and gives up the oldest from now on: results
         of an earlier boot, made by the store's own code. Their number."""
-        done = run(MAKER, agent.config, store, OLD_BOOT, 1000, 0, OLD_RUNS, 30000, "close")
-        run("sync", store)
+        done = run_tool(MAKER, agent.config, store, OLD_BOOT, 1000, 0, OLD_RUNS, 30000, "close")
+        run_tool("sync", store)
         return len(done.splitlines())
 
     def run_disk(self, number, cuts, size, full=False):
@@ -117,7 +107,7 @@ class PowerCut(LiveTest):
         disk = CutDisk(self.folder / f"disk-{number}", DISK)
         mount = self.folder_of(f"mount-{number}")
         self.addCleanup(disk.close)
-        run("mkfs.ext4", "-q", "-F", "-b", "4096", disk.path)
+        run_tool("mkfs.ext4", "-q", "-F", "-b", "4096", disk.path)
         self.mounted(disk.path, mount)
         receiver = self.closing(Receiver())
         urls = {f"{what}{at}": self.targets.url(f"{number}-{at}", what)
@@ -155,7 +145,7 @@ class PowerCut(LiveTest):
         self.busy += pending > 0
         mount = self.folder_of("after")
         what = f"cut {name}, {how} {seed}, {pending} writes not flushed, PICKET_SEED={SEED}"
-        run("mount", "-t", "ext4", "-o", "loop", image, mount)
+        run_tool("mount", "-t", "ext4", "-o", "loop", image, mount)
         try:
             # Told before the cut is what the receiver had in whole by then.
             told = counters(receiver.told(begun))
@@ -164,8 +154,8 @@ class PowerCut(LiveTest):
                 self.resume(mount, urls, told, size, what)
         finally:
             cut_disk.unmount(mount)
-        wait_until(lambda: str(image) not in run("losetup", "-a"), "the image is let go")
-        run("e2fsck", "-fn", image)
+        wait_until(lambda: str(image) not in run_tool("losetup", "-a"), "the image is let go")
+        run_tool("e2fsck", "-fn", image)
         image.unlink()
 
     def judge(self, mount, told, urls, cut, made, what):

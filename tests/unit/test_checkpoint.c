@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "bytes.h"
-#include "checkpoint.h"
+#include "checkpoint_fixture.h"
 #include "ledger_fixture.h"
 
 enum { HEAD_BYTES = 96, END_BYTES = 7, BYTES_MAX = CAP_CHECKPOINT_BLOCKS * BLOCK_PART_BYTES };
@@ -18,18 +18,6 @@ static struct config config;
 static struct ledger ledger, decoded;
 static uint8_t bytes[BYTES_MAX], other[BYTES_MAX];
 static size_t used;
-
-static const struct checkpoint full = {
-    .pushed_ordinal = 0x1122334455667788,
-    .oldest_seq = 3,
-    .next_seq = INT64_MAX,
-    .dropped_wrap = 5,
-    .dropped_memory = 6,
-    .blocks_written = 7,
-    .boot = 0xfedcba9876543210,
-    .clean = true,
-    .unix_ms = 1790000000123,
-};
 
 static void begin(const char *site)
 {
@@ -67,15 +55,7 @@ static void assert_round_trip(void)
     assert_same_ledger(&decoded, &ledger);
     assert_ledger_rules(&decoded);
     assert_int_equal(checkpoint.covers, ledger.totals.ordinal);
-    assert_int_equal(checkpoint.pushed_ordinal, full.pushed_ordinal);
-    assert_int_equal(checkpoint.oldest_seq, full.oldest_seq);
-    assert_int_equal(checkpoint.next_seq, full.next_seq);
-    assert_int_equal(checkpoint.dropped_wrap, full.dropped_wrap);
-    assert_int_equal(checkpoint.dropped_memory, full.dropped_memory);
-    assert_int_equal(checkpoint.blocks_written, full.blocks_written);
-    assert_int_equal(checkpoint.boot, full.boot);
-    assert_int_equal(checkpoint.clean, full.clean);
-    assert_int_equal(checkpoint.unix_ms, full.unix_ms);
+    assert_full(&checkpoint);
 }
 
 static void count_records(struct prng *prng, unsigned records)

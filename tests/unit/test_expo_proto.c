@@ -50,22 +50,6 @@ static char *encode_text(void)
     return (char *)(uintptr_t)buffer_text(&out);
 }
 
-static void set_up_site(void)
-{
-    fixture_site(&config);
-    for (unsigned i = 0; i < 2; i++) {
-        sli_init(&slis[i], config_target_probe(&config, i));
-        seen[i] = true;
-    }
-    fixture_success(&last[0], 0);
-    fixture_exception(&last[1], 1);
-    for (unsigned i = 0; i < 500; i++) {
-        last[0].duration_us = (usec_t)i * i * 60;
-        fixture_count(&slis[0], &last[0]);
-        fixture_count(&slis[1], &last[1]);
-    }
-}
-
 /* The bytes of one small body, put together by hand from the protobuf encoding. */
 static void expo_proto_writes_delimited_metric_families(void **state)
 {
@@ -155,7 +139,7 @@ static void compare_encodings(void)
 static void expo_proto_says_what_expo_text_says(void **state)
 {
     (void)state;
-    set_up_site();
+    measure_site();
     compare_encodings();
     memset(seen, 0, sizeof seen);
     compare_encodings();
@@ -169,12 +153,12 @@ static void expo_proto_says_what_expo_text_says_of_hostile_results(void **state)
         "\n# TYPE x y\n", "\\",           "\xc3\xa9\xc3\x28",     ""};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        set_up_site();
+        measure_site();
         fixture_certificate(&last[0].tls, texts[i]);
         compare_encodings();
     }
     for (int byte = 1; byte < 256; byte++) {
-        set_up_site();
+        measure_site();
         fixture_worst_result(&last[0], 0, byte);
         fixture_worst_sli(&slis[0], &config.probes[0]);
         compare_encodings();
@@ -186,7 +170,7 @@ static void expo_proto_says_what_expo_text_says_of_hostile_results(void **state)
 static void expo_proto_keeps_within_every_size(void **state)
 {
     (void)state;
-    set_up_site();
+    measure_site();
     only_probe = 1;
     size_t full = encode_proto(proto_memory, sizeof proto_memory);
     assert_in_range(full, 2000, sizeof small_memory - 64);
@@ -208,7 +192,7 @@ static void expo_proto_keeps_within_every_size(void **state)
 static void expo_proto_cut_anywhere_is_an_error_or_whole_families(void **state)
 {
     (void)state;
-    set_up_site();
+    measure_site();
     size_t full = encode_proto(proto_memory, sizeof proto_memory);
     unsigned whole = 0;
     for (size_t count = 0; count <= full; count++) {

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "agent_world.h"
+#include "checkpoint_fixture.h"
 #include "expo_proto.h"
 #include "expo_text.h"
 #include "ledger_fixture.h"
@@ -175,16 +176,6 @@ static void store_image_of_another_machine_is_taken_up(void **state)
 /* -- a checkpoint -- */
 
 static struct ledger ledger, decoded;
-static const struct checkpoint numbers_of_checkpoint = {.pushed_ordinal = 0x1122334455667788,
-                                                        .oldest_seq = 3,
-                                                        .next_seq = INT64_MAX,
-                                                        .dropped_wrap = 5,
-                                                        .dropped_memory = 6,
-                                                        .blocks_written = 7,
-                                                        .boot = 0xfedcba9876543210,
-                                                        .clean = true,
-                                                        .unix_ms = 1790000000123};
-
 static size_t make_checkpoint(void)
 {
     struct prng prng = {.state = 42};
@@ -196,7 +187,7 @@ static size_t make_checkpoint(void)
         struct record record = random_record(&prng, ledger.entries[entry].id);
         ledger_apply(&ledger, &record);
     }
-    return checkpoint_encode(&numbers_of_checkpoint, &ledger, &ledger.totals, made, sizeof made);
+    return checkpoint_encode(&full, &ledger, &ledger.totals, made, sizeof made);
 }
 
 static void checkpoint_is_the_same_on_every_machine(void **state)
@@ -207,28 +198,14 @@ static void checkpoint_is_the_same_on_every_machine(void **state)
     assert_golden("checkpoint.bin", made, size);
     assert_true(checkpoint_decode(golden, size, &checkpoint, &decoded));
     assert_same_ledger(&decoded, &ledger);
-    assert_int_equal(checkpoint.pushed_ordinal, numbers_of_checkpoint.pushed_ordinal);
-    assert_int_equal(checkpoint.next_seq, numbers_of_checkpoint.next_seq);
-    assert_int_equal(checkpoint.boot, numbers_of_checkpoint.boot);
-    assert_int_equal(checkpoint.unix_ms, numbers_of_checkpoint.unix_ms);
-    assert_true(checkpoint.clean);
+    assert_full(&checkpoint);
 }
 
 /* -- what is pushed -- */
 
 static struct metrics_view portal_view(void)
 {
-    fixture_site(&config);
-    for (unsigned i = 0; i < 2; i++) {
-        sli_init(&slis[i], config_target_probe(&config, i));
-        seen[i] = true;
-    }
-    fixture_success(&last[0], 0);
-    fixture_exception(&last[1], 1);
-    for (unsigned i = 0; i < 500; i++) {
-        last[0].duration_us = (usec_t)i * i * 60;
-        fixture_count(&slis[0], &last[0]);
-    }
+    measure_site();
     struct metrics_view view = whole_view();
     view.only_probe = 0;
     view.agent = NULL;

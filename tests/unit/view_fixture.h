@@ -23,4 +23,21 @@ static inline struct metrics_view whole_view(void)
                                  .only_probe = -1};
 }
 
+/* Both targets measured, with what either kind can tell. */
+static inline void measure_site(void)
+{
+    fixture_site(&config);
+    for (unsigned i = 0; i < 2; i++) {
+        sli_init(&slis[i], config_target_probe(&config, i));
+        seen[i] = true;
+    }
+    fixture_success(&last[0], 0);
+    fixture_exception(&last[1], 1);
+    for (unsigned i = 0; i < 500; i++) {
+        last[0].duration_us = (usec_t)i * i * 60;
+        fixture_count(&slis[0], &last[0]);
+        fixture_count(&slis[1], &last[1]);
+    }
+}
+
 #endif
