@@ -120,6 +120,10 @@ class Server:
         mount("picket-cut", path, "fuse", MS_NOSUID | MS_NODEV,
               f"fd={self.fuse},rootmode={stat.S_IFREG:o},user_id={os.geteuid()},"
               f"group_id={os.getegid()}")
+        # Not where the file systems on this disk will be mounted: were this the last process there,
+        # its end would unmount them, and wait for ever for the disk that it was.
+        own_mounts()
+        unmount(path)
 
     def reply(self, unique, error=0, data=b""):
         with contextlib.suppress(FileNotFoundError):  # whoever asked was killed meanwhile

@@ -12,14 +12,41 @@ static const struct probe_ops *const kinds[] = {&modbus_probe, NULL};
 
 #define TIMEOUT_US (400 * USEC_PER_MSEC)
 #define GRACE_US   (250 * USEC_PER_MSEC)
+/* Of the kernel: set in a thread from before its join returns. include/linux/sched.h */
+#define PF_EXITING_ 0x4u
 
+/* The flags of a task of this process as the kernel's stat file has them (its ninth word; the name,
+ * the second, ends in the last parenthesis), or PF_EXITING_ for one that is gone. */
+static inline unsigned task_flags(const char *task)
+{
+    char path[64], text[512];
+    unsigned flags = PF_EXITING_;
+    const char *behind_name;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%.20s/stat", task);
+    file = fopen(path, "re");
+    if (file == NULL) {
+        return flags;
+    }
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    behind_name = strrchr(text, ')');
+    if (behind_name != NULL) {
+        sscanf(behind_name, ") %*c %*d %*d %*d %*d %*d %u", &flags);
+    }
+    return flags;
+}
+
+/* Threads of this process. One that was joined can still be listed for a moment: it does not
+ * count. */
 static inline unsigned count_threads(void)
 {
     unsigned count = 0;
     DIR *folder = opendir("/proc/self/task");
 
-    while (readdir(folder) != NULL) {
-        count++;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        count += entry->d_name[0] != '.' && (task_flags(entry->d_name) & PF_EXITING_) == 0;
     }
     closedir(folder);
     return count;
