@@ -266,10 +266,10 @@ static int parse(int argc, char **argv, struct options *options)
             return verbs_option_error("check", argc, argv);
         }
     }
-    if (argc - optind != 1) {
+    options->file = optind < argc ? argv[optind] : site_default();
+    if (!options->file || argc - optind > 1) {
         return verbs_usage_error("check", "give one FILE (- for standard input)");
     }
-    options->file = argv[optind];
     return -1;
 }
 

@@ -261,18 +261,15 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
-static int probe_from_file(int argc, char **argv, enum format format)
+static int probe_from_file(const char *file, const char *name, enum format format)
 {
-    if (argc != 3) {
-        return verbs_usage_error("probe", "give one file and one name: -c FILE NAME");
-    }
-    if (!site_load(argv[1], &config)) {
+    if (!site_load(file, &config)) {
         return EXIT_CODE_USAGE;
     }
-    if (!select_probe(argv[2])) {
-        return verbs_usage_error("probe", "no probe '%s' in %s", argv[2], argv[1]);
+    if (!select_probe(name)) {
+        return verbs_usage_error("probe", "no probe '%s' in %s", name, file);
     }
-    return run_probe(argv[2], format);
+    return run_probe(name, format);
 }
 
 int cmd_probe(int argc, char **argv)
@@ -288,7 +285,11 @@ int cmd_probe(int argc, char **argv)
         return kind ? adhoc_kind_help(kind) : print_help();
     }
     if (argc > 0 && strcmp(argv[0], "-c") == 0) {
-        return probe_from_file(argc, argv, format);
+        return argc == 3 ? probe_from_file(argv[1], argv[2], format)
+                         : verbs_usage_error("probe", "give one file and one name: -c FILE NAME");
+    }
+    if (!kind && argc == 1 && site_default()) {
+        return probe_from_file(site_default(), argv[0], format);
     }
     if (!kind) {
         return argc > 0 ? adhoc_unknown_kind(argv[0])

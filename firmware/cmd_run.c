@@ -29,7 +29,9 @@ static const char help[] =
     "with journald's level prefixes under systemd.\n"
     "\n"
     "Options:\n"
-    "  -c FILE          the configuration; - reads standard input\n"
+    "  -c FILE          the configuration; - reads standard input. A program that has one "
+    "compiled\n"
+    "                   in needs none\n"
     "  --socket PATH    the status socket, instead of the configuration's\n"
     "  --state DIR      where the last known good configuration is kept; the default is the last\n"
     "                   of $STATE_DIRECTORY, or " KEPT_FOLDER ". It must belong to who\n"
@@ -72,6 +74,9 @@ static int parse(int argc, char **argv, struct run_arguments *arguments)
         } else {
             return verbs_option_error("run", argc, argv);
         }
+    }
+    if (!arguments->file) {
+        arguments->file = site_default();
     }
     if (!arguments->file || optind != argc) {
         return verbs_usage_error("run", "give the configuration with -c FILE");

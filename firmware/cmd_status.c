@@ -97,6 +97,9 @@ static int show(const char *socket_path, const char *question, bool redraw)
 /* Fills in the socket to ask; returns an exit code, or -1 to go on. */
 static int find_socket(struct options *options)
 {
+    if (!options->file && !options->socket) {
+        options->file = site_default();
+    }
     if (options->file && !site_load(options->file, &config)) {
         return EXIT_CODE_USAGE;
     }

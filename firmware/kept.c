@@ -31,7 +31,8 @@ void kept_find_place(const char *file, const char *state, struct kept_place *pla
     char here[PATH_MAX] = "";
     (void)snprintf(place->folder, sizeof place->folder, "%s", folder_of(state));
     place->name[0] = '\0';
-    if (strcmp(file, "-") == 0 || (file[0] != '/' && !getcwd(here, sizeof here))) {
+    bool is_relative = file[0] != '/' && strcmp(file, SITE_IMAGE) != 0;
+    if (strcmp(file, "-") == 0 || (is_relative && !getcwd(here, sizeof here))) {
         return;
     }
     (void)snprintf(place->name, sizeof place->name, "%016" PRIx64 ".texts",

@@ -117,10 +117,20 @@ static bool follow_parent(pid_t parent)
     return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == parent;
 }
 
+/* Threads would keep what this one gives up. */
+static bool is_alone(void)
+{
+    struct stat status;
+    return stat("/proc/self/task", &status) != 0 || status.st_nlink <= 3;
+}
+
 /* A user, and what is left of root's power in the one who stays. */
 static enum error drop_privileges(struct entering *entering, uint64_t kept)
 {
     bool drops = entering->plan->choice != SANDBOX_OFF;
+    if ((drops || entering->becomes) && !is_alone()) {
+        return refuse(entering, ERROR_INVALID, "threads", "there are some already");
+    }
     if (drops) {
         sandbox_powers_bound(kept);
     }
@@ -140,13 +150,6 @@ static enum error drop_privileges(struct entering *entering, uint64_t kept)
         }
     }
     return ERROR_NONE;
-}
-
-/* Threads would keep what this one gives up. */
-static bool is_alone(void)
-{
-    struct stat status;
-    return stat("/proc/self/task", &status) != 0 || status.st_nlink <= 3;
 }
 
 /* Before the user changes: it may not reach every path. */
@@ -251,9 +254,6 @@ enum error sandbox_enter(struct sandbox_plan *plan, const struct logger *logger)
     char held[64];
     struct entering entering = {.plan = plan, .logger = logger, .parent = getppid(), .rules = -1};
     buffer_init(&entering.held, held, sizeof held);
-    if (!is_alone()) {
-        return refuse(&entering, ERROR_INVALID, "threads", "there are some already");
-    }
     if (!plan->by_parent || SANITIZED) {
         plan->choice = SANDBOX_OFF;
     }

@@ -12,6 +12,7 @@
 #include "registry.h"
 #include "runner.h"
 #include "sandbox_user.h"
+#include "site_image.h"
 #include "watchdog_sysfs.h"
 
 static void print_error(void *context, const char *file, unsigned line, const char *message)
@@ -29,9 +30,35 @@ struct config_errors site_errors(void)
     return (struct config_errors){.report = print_error};
 }
 
+const char *site_default(void)
+{
+    return site_image_bytes > 0 ? SITE_IMAGE : NULL;
+}
+
+/* Into texts of its own where the caller wants none: the image is read-only. */
+static bool read_image(struct config *config, struct config_errors *errors,
+                       struct config_texts *texts)
+{
+    static struct config_texts own;
+    struct config_texts *image = texts ? texts : &own;
+    image->used = 0;
+    if (site_image_bytes <= sizeof image->bytes) {
+        memcpy(image->bytes, site_image_texts, site_image_bytes);
+        image->used = site_image_bytes;
+    }
+    if (!config_texts_whole(image)) {
+        config_error(errors, SITE_IMAGE, 0, "the program is damaged");
+        return false;
+    }
+    return site_read_texts(image, config, errors);
+}
+
 bool site_read(const char *path, struct config *config, struct config_errors *errors,
                struct config_texts *texts)
 {
+    if (site_image_bytes > 0 && strcmp(path, SITE_IMAGE) == 0) {
+        return read_image(config, errors, texts);
+    }
     unsigned kind_count;
     const struct probe_kind *const *kinds = registry_kinds(&kind_count);
     enum error error = config_file_load(path, config, kinds, kind_count, errors, texts);

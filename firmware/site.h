@@ -5,6 +5,12 @@
 #include "config_texts.h"
 #include "logger.h"
 
+/* Stands for the configuration that is compiled in (site_image.h) wherever a FILE is named. In a
+ * program without one it is a name like any other. */
+#define SITE_IMAGE "@site-image"
+/* What a verb reads that was given no FILE: SITE_IMAGE; NULL: none is compiled in. */
+const char *site_default(void);
+
 /* Reads FILE and its includes into *config; prints each error as FILE:LINE: message. True when
  * clean. */
 bool site_load(const char *path, struct config *config);

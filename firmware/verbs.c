@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "process.h"
+#include "site.h"
 #include "value.h"
 #include "version.h"
 
@@ -58,6 +59,9 @@ static int print_version(void)
     printf("libcurl %s, mbedTLS %s, c-ares %s, libmodbus %s, PCRE2 %.*s\n",
            curl_version_info(CURLVERSION_NOW)->version, mbedtls, ares_version(NULL), MODBUS,
            pcre2_number_end ? (int)(pcre2_number_end - pcre2) : (int)strlen(pcre2), pcre2);
+    if (site_default()) {
+        printf("configuration compiled in: %s\n", SITE_IMAGE);
+    }
     return EXIT_CODE_OK;
 }
 
