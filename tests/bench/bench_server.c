@@ -72,8 +72,8 @@ static void start_timer(int epoll, int fd, usec_t first_us, usec_t every_us)
         return;
     }
     struct itimerspec spec = {
-        .it_value = {first_us / USEC_PER_SEC, first_us % USEC_PER_SEC * 1000},
-        .it_interval = {every_us / USEC_PER_SEC, every_us % USEC_PER_SEC * 1000}};
+        .it_value = {first_us / USEC_PER_SEC, (long)(first_us % USEC_PER_SEC * 1000)},
+        .it_interval = {every_us / USEC_PER_SEC, (long)(every_us % USEC_PER_SEC * 1000)}};
     timerfd_settime(timer, 0, &spec, NULL);
     peers[timer] = (struct peer){.timer_of = fd, .timer = -1};
     peers[fd].timer = timer;

@@ -112,7 +112,7 @@ void harness_turn(struct harness *harness, usec_t wait_us)
     usec_t now_us = monotonic_us(NULL);
     usec_t left_us = usec_min(usec_max(waits_wake(waits, now_us) - now_us, 0), wait_us);
     struct timespec timeout = {.tv_sec = left_us / USEC_PER_SEC,
-                               .tv_nsec = left_us % USEC_PER_SEC * 1000};
+                               .tv_nsec = (long)(left_us % USEC_PER_SEC * 1000)};
     if (ppoll(waits->at, waits->count, &timeout, NULL) < 0) {
         for (unsigned i = 0; i < waits->count; i++) {
             waits->at[i].revents = 0;

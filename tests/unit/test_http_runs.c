@@ -2,7 +2,6 @@
  * that reach another through a slot both use, and a slow peer that holds up the rest. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "heap_use.h"
 #include "probe_harness.h"
 #include "registry.h"
 #include "tls_peer.h"
@@ -134,13 +134,13 @@ static void ten_thousand_runs_leave_no_descriptor_and_no_byte(void **state)
         unsigned target = i % 5;
         run_one(harness, target, target < 2 ? OUTCOME_SUCCESS : OUTCOME_FAILURE, reasons[target]);
         if (i == WARM_UP) {
-            bytes = mallinfo2().uordblks;
+            bytes = heap_bytes();
             descriptors = harness_open_descriptors();
         }
     }
     /* Blocks in use settle within a few KiB, since the allocator hands out a larger one at times;
      * one byte a run would be more. */
-    assert_in_range(mallinfo2().uordblks, 0, bytes + RUNS - WARM_UP - 1);
+    assert_in_range(heap_bytes(), 0, bytes + RUNS - WARM_UP - 1);
     assert_in_range(harness_open_descriptors(), descriptors - 1, descriptors + 1);
     harness_free(harness);
 }
