@@ -7,6 +7,8 @@ int main(int argc, char **argv)
         AGENT_VERBS,
         {"lab", "[OPTIONS]", "start target simulators and a push receiver on loopback", cmd_lab},
         {"demo", "[FILE] [--for 30s]", "lab, agent and a live view in one command", cmd_demo},
+        {"rules", "FILE... [--output FILE]", "write Prometheus rules and alerts for a fleet",
+         cmd_rules},
         {"sim", "[--seed N] [--days D]", "simulate days of faults in seconds, from one seed",
          cmd_sim},
         {0}};
