@@ -18,7 +18,7 @@ struct alert {
 
 static const struct alert site_alerts[] = {
     {"PicketSiteSilent", "page", "5m",
-     "      time() - max by (job, site) (push_time_seconds{job=\"picket\"}) > @s\n"
+     "      time() - max by (job, site) (push_time_seconds{job=\"picket\"}) > @\n"
      "      or\n"
      "      site:picket_inventory:info\n"
      "      unless on (job, site)\n"
