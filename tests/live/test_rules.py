@@ -9,7 +9,8 @@ import subprocess
 import unittest
 
 import support
-from support import LiveTest, Pushgateway, Target, parse_text, run_tool, wait_until
+from support import (LiveTest, Program, Pushgateway, Target, fetch, free_port, parse_text, run_tool,
+                     wait_until)
 
 PICKET = support.BUILD / "bin" / "picket"
 SITE = """[agent]
@@ -193,8 +194,19 @@ class Budget(RulesTest):
         bad.run(20, 0, 1)
         self.play(bad, (159, firing("PicketErrorBudgetBurn", "page"), 1),
                   (159, starts("PicketErrorBudgetBurn", "page"), 1),
-                  # The first of the new epoch comes with its series, and has nothing to differ from.
+                  # The first of the new epoch comes with its series: nothing to differ from.
                   (159, "abs(sum(slo:picket_slo_bad_events:increase1h) - 39.5) < bool 1", 1))
+
+    def test_each_site_has_the_budget_of_its_own_window(self):
+        self.write(self.file("s1.conf", SITE.replace("30d", "2h")),
+                   self.file("s2.conf", SITE.replace("= s1", f"= {QUOTED}").replace("30d", "4h")))
+        day = History()
+        day.run(HOUR, 0, 1)
+        day.run(3 * HOUR, 1, 0)
+        other = [{**line, "series": line["series"].replace('"s1"', QUOTED)} for line in day.input()]
+        budget = "slo:picket_slo_error_budget_remaining:ratio{site=%s}"
+        self.play(day.input() + other, (239, f"sum({budget % json.dumps('s1')})", 1),
+                  (239, f"sum({budget % QUOTED}) < bool -200", 1))
 
     def test_gateway_that_restarts_empty_makes_no_second_page(self):
         day = History()
@@ -307,12 +319,40 @@ class Files(LiveTest):
                                       f"--config.file={routes}", f"severity={severity}").strip(),
                              receiver)
 
+    def test_dead_site_and_dead_gateway_silence_what_follows_from_them(self):
+        routes = self.file("a.yml", picket("rules", self.file("s.conf", SITE),
+                                           "--alertmanager").stdout)
+        port = free_port()
+        url = f"--alertmanager.url=http://127.0.0.1:{port}"
+        self.closing(Program(self.folder, "prometheus-alertmanager", f"--config.file={routes}",
+                             f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=",
+                             f"--storage.path={self.folder}/alerts", port=port))
+
+        def alert(name, **labels):
+            pairs = {"alertname": name, "job": "picket", "severity": "page", **labels}
+            run_tool("amtool", url, "alert", "add", *(f"{key}={value}"
+                                                      for key, value in pairs.items()))
+
+        def active():
+            alerts = json.loads(fetch(f"http://127.0.0.1:{port}/api/v2/alerts"))
+            return {(alert["labels"]["alertname"], alert["labels"].get("site")) for alert in alerts
+                    if alert["status"]["state"] == "active"}
+
+        burn, silent = "PicketErrorBudgetBurn", "PicketSiteSilent"
+        alert(silent, site="s1")
+        alert(burn, site="s1", probe="portal")
+        alert(burn, site="s2", probe="portal")
+        wait_until(lambda: active() == {(silent, "s1"), (burn, "s2")}, "children are silenced")
+        alert("PicketGatewayDown", job="picket-pushgateway")
+        wait_until(lambda: active() == {("PicketGatewayDown", None)}, "sites are silenced")
+
     def test_mistakes_end_with_2_and_leave_the_output_alone(self):
         good, wrong = self.file("good.conf", SITE), self.file("bad.conf", SITE + "intervall = 1s\n")
         kept = self.file("kept.yml", "kept")
         for arguments, message in (([], "FILE"), (["--yaml", good], "--yaml"),
                                    (["--prometheus", "--alertmanager", good], "one of"),
-                                   ([wrong], f"{wrong}:10: "), ([good, good], f"{good}:2: the site"),
+                                   ([wrong], f"{wrong}:10: "),
+                                   ([good, good], f"{good}:2: the site"),
                                    (["/nonexistent"], "/nonexistent: ")):
             with self.subTest(arguments):
                 done = picket("rules", *arguments, "--output", kept)
