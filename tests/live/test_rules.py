@@ -33,6 +33,11 @@ HOUR = 60
 RATIO = "slo:picket_slo_errors_per_event:ratio_rate"
 
 
+def setUpModule():
+    if support.EMULATED:
+        raise unittest.SkipTest("the workbench is not built for boards")
+
+
 def picket(*arguments):
     return subprocess.run([PICKET, *map(str, arguments)], capture_output=True, text=True,
                           timeout=20 * support.PATIENCE)
