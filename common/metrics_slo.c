@@ -1,24 +1,12 @@
 /* The label of an SLO: no longer than it must be to be unique within its probe. */
-#include <inttypes.h>
-
 #include "buffer.h"
 #include "metrics.h"
+#include "value.h"
 
-/* The duration in the largest unit that gives a whole number. */
 static void append_duration(struct buffer *out, usec_t duration_us)
 {
-    static const struct {
-        usec_t unit_us;
-        const char *name;
-    } units[] = {
-        {USEC_PER_DAY, "d"}, {USEC_PER_HOUR, "h"},  {USEC_PER_MINUTE, "m"},
-        {USEC_PER_SEC, "s"}, {USEC_PER_MSEC, "ms"}, {1, "us"},
-    };
-    size_t i = 0;
-    while (units[i].unit_us > 1 && duration_us % units[i].unit_us != 0) {
-        i++;
-    }
-    buffer_printf(out, "%" PRId64 "%s", duration_us / units[i].unit_us, units[i].name);
+    char text[VALUE_PRINT_BYTES];
+    buffer_append_string(out, value_print_duration(duration_us, text, sizeof text));
 }
 
 static bool same_event(const struct config_slo *a, const struct config_slo *b)

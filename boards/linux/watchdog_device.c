@@ -9,9 +9,9 @@
 #include <linux/watchdog.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "ioctl_request.h"
 #include "watchdog_sysfs.h"
 
 /* Any byte kicks but this one, which in addition lets the next close stop the watchdog. */
@@ -68,13 +68,6 @@ static void kick(const struct watchdog_device *state, char byte)
     /* There is nobody to tell: what cannot be fed will bite, and that is what it is for. */
     (void)!write(state->fd, &byte, 1);
 }
-
-/* POSIX gives a request the type int, which most of them are too big for; glibc does not. */
-#ifdef __GLIBC__
-typedef unsigned long ioctl_request;
-#else
-typedef int ioctl_request;
-#endif
 
 static int ask_driver(int fd, unsigned long request, void *answer)
 {

@@ -74,26 +74,21 @@ static void add_slos(struct fleet *fleet, const struct config_probe *probe)
     }
 }
 
-static usec_t max_us(usec_t a, usec_t b)
-{
-    return a > b ? a : b;
-}
-
 static void add_site(struct fleet *fleet, const char *file)
 {
     usec_t shortest_us = USEC_NEVER;
     for (unsigned i = 0; i < config.probe_count; i++) {
         const struct config_probe *probe = &config.probes[i];
         if (probe->enabled) {
-            shortest_us = probe->interval_us < shortest_us ? probe->interval_us : shortest_us;
+            shortest_us = usec_min(shortest_us, probe->interval_us);
             add_slos(fleet, probe);
         }
     }
     if (shortest_us != USEC_NEVER) {
-        fleet->run_interval_us = max_us(fleet->run_interval_us, shortest_us);
+        fleet->run_interval_us = usec_max(fleet->run_interval_us, shortest_us);
     }
     fleet->push_interval_us =
-        max_us(fleet->push_interval_us, config_number(&config, &config.push, PUSH_INTERVAL));
+        usec_max(fleet->push_interval_us, config_number(&config, &config.push, PUSH_INTERVAL));
     add_gateway(fleet);
     const char *name = config_site(&config);
     fleet->sites = grown(fleet->sites, fleet->site_count, sizeof *fleet->sites);

@@ -24,9 +24,6 @@ void rules_write_prometheus(FILE *out, const struct fleet *fleet);
 /* A whole configuration of Alertmanager. */
 void rules_write_alertmanager(FILE *out);
 
-/* A duration as PromQL has it, in the largest unit that divides it, cut to milliseconds. */
-#define RULES_DURATION_BYTES 32
-const char *rules_duration(usec_t duration_us, char text[RULES_DURATION_BYTES]);
 /* How old a push may be before the site counts as silent (to which the alert's `for` is added). */
 usec_t rules_silent_us(const struct fleet *fleet);
 

@@ -2,11 +2,10 @@
  * ages are compared with the time of the push. What a site has never said, or a gateway has
  * forgotten, is missing against the inventory. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "rules.h"
 #include "yaml.h"
-
-#include <string.h>
 
 #define SILENT_MIN (10 * USEC_PER_MINUTE)
 
@@ -79,15 +78,13 @@ static const struct expiry expiries[] = {
 
 usec_t rules_silent_us(const struct fleet *fleet)
 {
-    usec_t intervals_us = 3 * fleet->push_interval_us;
-    return intervals_us > SILENT_MIN ? intervals_us : SILENT_MIN;
+    return usec_max(3 * fleet->push_interval_us, SILENT_MIN);
 }
 
 /* The last push that told of runs lies within it for as long as the site is not silent. */
 static usec_t stuck_us(const struct fleet *fleet)
 {
-    usec_t quiet_us = 3 * fleet->run_interval_us, silent_us = rules_silent_us(fleet);
-    return silent_us + (quiet_us > SILENT_MIN / 2 ? quiet_us : SILENT_MIN / 2);
+    return rules_silent_us(fleet) + usec_max(3 * fleet->run_interval_us, SILENT_MIN / 2);
 }
 
 static void write_expression(FILE *out, const char *text, const struct fleet *fleet)

@@ -7,10 +7,11 @@
  * under a new `epoch`, so that is summed away. */
 #include <inttypes.h>
 
-#include "rules.h"
-#include "yaml.h"
-
 #include <string.h>
+
+#include "rules.h"
+#include "value.h"
+#include "yaml.h"
 
 struct window {
     const char *name;
@@ -44,22 +45,6 @@ enum { PAGE_OBJECTIVE_MIN_PPM = 833334 };
 #define PAGE_INTERVAL_MAX_US   (15 * USEC_PER_MINUTE)
 #define TICKET_INTERVAL_MAX_US (3 * USEC_PER_HOUR)
 
-const char *rules_duration(usec_t duration_us, char text[RULES_DURATION_BYTES])
-{
-    static const struct window units[] = {{"d", USEC_PER_DAY},
-                                          {"h", USEC_PER_HOUR},
-                                          {"m", USEC_PER_MINUTE},
-                                          {"s", USEC_PER_SEC},
-                                          {"ms", USEC_PER_MSEC}};
-    size_t i = 0;
-    while (i + 1 < ARRAY_LEN(units) && duration_us % units[i].duration_us != 0) {
-        i++;
-    }
-    snprintf(text, RULES_DURATION_BYTES, "%" PRId64 "%s", duration_us / units[i].duration_us,
-             units[i].name);
-    return text;
-}
-
 static void write_ratio(FILE *out, const char *window)
 {
     fprintf(out,
@@ -89,11 +74,11 @@ static void write_windows(FILE *out, const struct window *windows, size_t count)
  * the alerts that compare with them: one that ends and begins again is a second page. */
 static void write_objective(FILE *out, const struct fleet *fleet)
 {
-    char silent[RULES_DURATION_BYTES];
+    char silent[VALUE_PRINT_BYTES];
     fprintf(out,
             "  - record: slo:picket_slo_objective:ratio\n"
             "    expr: last_over_time(picket_slo_objective_ratio{job=\"picket\"}[%s])\n",
-            rules_duration(rules_silent_us(fleet), silent));
+            value_print_duration(rules_silent_us(fleet), silent, sizeof silent));
 }
 
 /* SLOs of the own windows. */
@@ -143,8 +128,8 @@ static void part_selector(FILE *out, const struct fleet *fleet, const struct fam
 static void write_own_sum(FILE *out, const struct fleet *fleet, const struct family *family,
                           const char *what, const char *result)
 {
-    char window[RULES_DURATION_BYTES];
-    rules_duration(family->first->window_us, window);
+    char window[VALUE_PRINT_BYTES];
+    value_print_duration(family->first->window_us, window, sizeof window);
     fprintf(out, "  - record: slo:picket_slo_%s:increase%s\n    expr: ", what, window);
     yaml_begin(out);
     yaml_part(out, "sum without (epoch, result) (increase(picket_slo_events_total{");
@@ -171,8 +156,8 @@ static bool is_written(usec_t window_us)
 
 static void write_budget(FILE *out, const struct fleet *fleet, const struct family *family)
 {
-    char window[RULES_DURATION_BYTES];
-    rules_duration(family->first->window_us, window);
+    char window[VALUE_PRINT_BYTES];
+    value_print_duration(family->first->window_us, window, sizeof window);
     fputs("  - record: slo:picket_slo_error_budget_remaining:ratio\n    expr: ", out);
     yaml_begin(out);
     yaml_part(out, "1 - slo:picket_slo_errors_per_event:ratio_rate");
@@ -197,7 +182,7 @@ static bool is_first_of_window(const struct fleet *fleet, size_t at)
 
 static void write_own_windows(FILE *out, const struct fleet *fleet)
 {
-    char window[RULES_DURATION_BYTES];
+    char window[VALUE_PRINT_BYTES];
     struct family family;
     for (size_t i = 0; i < fleet->slo_count; i += family.count) {
         family = family_at(fleet, i);
@@ -208,7 +193,7 @@ static void write_own_windows(FILE *out, const struct fleet *fleet)
     }
     for (size_t i = 0; i < fleet->slo_count; i++) {
         if (!is_written(fleet->slos[i].window_us) && is_first_of_window(fleet, i)) {
-            write_ratio(out, rules_duration(fleet->slos[i].window_us, window));
+            write_ratio(out, value_print_duration(fleet->slos[i].window_us, window, sizeof window));
         }
     }
     for (size_t i = 0; i < fleet->slo_count; i += family.count) {
@@ -274,10 +259,10 @@ void rules_note_slos(FILE *out, const struct fleet *fleet)
     for (size_t i = 0; i < fleet->slo_count; i++) {
         const struct fleet_slo *slo = &fleet->slos[i];
         const char *site = fleet->sites[slo->site].name;
-        char interval[RULES_DURATION_BYTES];
+        char interval[VALUE_PRINT_BYTES];
         if (slo->interval_us > PAGE_INTERVAL_MAX_US) {
             fprintf(out, "note: %s: %s: %s: a run every %s is too rare for %s\n", site, slo->probe,
-                    slo->name, rules_duration(slo->interval_us, interval),
+                    slo->name, value_print_duration(slo->interval_us, interval, sizeof interval),
                     slo->interval_us > TICKET_INTERVAL_MAX_US ? "any alert on its budget"
                                                               : "a page, but not for a ticket");
         }

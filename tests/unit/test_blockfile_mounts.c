@@ -13,11 +13,11 @@
 #include <linux/fs.h>
 #include <sched.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <time.h>
 
 #include "blockfile_rig.h"
+#include "ioctl_request.h"
 
 enum { IMAGE_BYTES = 16 * 1024 * 1024 };
 /* ext4's own: makes the file system fail all I/O from now on, as an error of the medium does. */
@@ -56,13 +56,6 @@ static void need_mounts(void)
         skip();
     }
 }
-
-/* POSIX gives a request the type int, which most of them are too big for; glibc does not. */
-#ifdef __GLIBC__
-typedef unsigned long ioctl_request;
-#else
-typedef int ioctl_request;
-#endif
 
 static int control(int fd, unsigned long request, void *argument)
 {
