@@ -404,9 +404,11 @@ tries[] = {
     {"abort_self", abort_self, true},
 };
 
-/* glibc has a function for it, musl has none. */
+/* The names that a sandbox's refusals have, ERRNO_25 for any other: one word in each case. (glibc has
+ * a function for it, musl has none.) */
 static const char *errno_name(int number)
 {
+    static char other[32];
     static const struct {
         int number;
         const char *name;
@@ -417,7 +419,8 @@ static const char *errno_name(int number)
             return names[i].name;
         }
     }
-    return strerror(number);
+    snprintf(other, sizeof other, "ERRNO_%d", number);
+    return other;
 }
 
 static void run_tries(const char *only)
