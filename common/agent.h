@@ -165,5 +165,9 @@ struct metrics_view agent_view(struct agent *agent, struct agent_numbers *number
 void agent_recovery_series(const struct agent *agent, struct recovery_series *series);
 /* The totals of a target as counted, committed or not; all 0 while the store is opening. */
 const struct sli *agent_sli(const struct agent *agent, unsigned target);
+/* The events of an SLO of the target within one of its windows (slo.h), up to the last turn; none
+ * while the store is opening. */
+struct slo_events agent_slo_events(const struct agent *agent, unsigned target,
+                                   const struct config_slo *slo, usec_t window_us);
 
 #endif

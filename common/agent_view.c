@@ -73,6 +73,16 @@ struct metrics_view agent_view(struct agent *agent, struct agent_numbers *number
         .seen = agent->seen,
         .agent = numbers,
         .epoch = store_ledger(&agent->store)->epoch,
+        .ledger = store_ledger(&agent->store),
+        .now_us = now_us,
         .only_probe = -1,
     };
+}
+
+struct slo_events agent_slo_events(const struct agent *agent, unsigned target,
+                                   const struct config_slo *slo, usec_t window_us)
+{
+    return store_opened(&agent->store) ? ledger_slo_events(store_ledger(&agent->store), target, slo,
+                                                           window_us, agent->stepped_us)
+                                       : (struct slo_events){.good = 0};
 }

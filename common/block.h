@@ -19,7 +19,7 @@
 #define BLOCK_COUNT_MIN        10
 #define BLOCK_COUNT_MAX        16384
 #define BLOCK_SLOTS_MIN        4 /* data blocks; one is always free for the next rewrite */
-#define BLOCK_PARTS_MAX        128
+#define BLOCK_PARTS_MAX        288
 #define BLOCK_RECORD_BYTES_MIN 3 /* of the shortest record */
 /* Monotonic times are 0 to this, offsets to wall time at most this either way: the sum of two, in
  * microseconds, still fits. */

@@ -29,7 +29,7 @@
 #ifndef CAP_LINE_BYTES /* one configuration line */
 #define CAP_LINE_BYTES 4096
 #endif
-#ifndef CAP_SLOS /* SLOs over all probes */
+#ifndef CAP_SLOS /* SLOs over all targets */
 #define CAP_SLOS 256
 #endif
 #ifndef CAP_SLOS_PER_PROBE

@@ -70,22 +70,29 @@ static void put_head(struct buffer *out, const struct checkpoint *checkpoint,
     put_u64(out, (uint64_t)checkpoint->unix_ms);
 }
 
-static void put_item(struct buffer *out, enum checkpoint_item type, const struct buffer *item)
+/* Returns where the item's own bytes begin; its length, before them, is known at its end. */
+static size_t begin_item(struct buffer *out, enum checkpoint_item type)
 {
-    assert(!buffer_overflowed(item) && item->used <= UINT16_MAX);
     buffer_append_byte(out, (uint8_t)type);
-    put_u16(out, (uint16_t)item->used);
-    buffer_append(out, item->bytes, item->used);
+    put_u16(out, 0);
+    return out->used;
+}
+
+static void end_item(struct buffer *out, size_t begin)
+{
+    size_t length = out->used - begin;
+    assert(length <= UINT16_MAX);
+    if (!buffer_overflowed(out)) {
+        bytes_put_u16(out->bytes + begin - sizeof(uint16_t), (uint16_t)length);
+    }
 }
 
 static void put_counter(struct buffer *out, unsigned code, uint64_t value)
 {
-    uint8_t bytes[1 + BYTES_VARINT_MAX];
-    struct buffer item;
-    buffer_init(&item, bytes, sizeof bytes);
-    buffer_append_byte(&item, (uint8_t)code);
-    put_varint(&item, value);
-    put_item(out, CHECKPOINT_COUNTER, &item);
+    size_t begin = begin_item(out, CHECKPOINT_COUNTER);
+    buffer_append_byte(out, (uint8_t)code);
+    put_varint(out, value);
+    end_item(out, begin);
 }
 
 static void put_bounds(struct buffer *out, const struct histogram *histogram)
@@ -128,17 +135,15 @@ static void put_sli(struct buffer *out, const struct sli *sli)
 
 static void put_run_end(struct buffer *out, const struct run_end *end)
 {
-    uint8_t bytes[CHECKPOINT_RUN_END_BYTES];
-    struct buffer item;
-    buffer_init(&item, bytes, sizeof bytes);
-    buffer_append_byte(&item, (uint8_t)end->cause);
-    buffer_append_byte(&item, end->signal);
-    buffer_append_byte(&item, end->exit_code);
-    buffer_append_byte(&item, end->task);
-    put_varint(&item, end->target);
-    put_varint(&item, end->ran_us > 0 ? (uint64_t)(end->ran_us / USEC_PER_MSEC) : 0);
-    put_varint(&item, end->unix_ms > 0 ? (uint64_t)end->unix_ms : 0);
-    put_item(out, CHECKPOINT_RUN_END, &item);
+    size_t begin = begin_item(out, CHECKPOINT_RUN_END);
+    buffer_append_byte(out, (uint8_t)end->cause);
+    buffer_append_byte(out, end->signal);
+    buffer_append_byte(out, end->exit_code);
+    buffer_append_byte(out, end->task);
+    put_varint(out, end->target);
+    put_varint(out, end->ran_us > 0 ? (uint64_t)(end->ran_us / USEC_PER_MSEC) : 0);
+    put_varint(out, end->unix_ms > 0 ? (uint64_t)end->unix_ms : 0);
+    end_item(out, begin);
 }
 
 struct target {
@@ -149,32 +154,77 @@ struct target {
 
 static void put_target(struct buffer *out, const struct target *target, const struct sli *sli)
 {
-    uint8_t bytes[CHECKPOINT_TARGET_BYTES];
-    struct buffer item;
-    buffer_init(&item, bytes, sizeof bytes);
-    put_varint(&item, target->id);
-    put_varint(&item, target->gone_at);
-    put_text(&item, target->kind);
-    put_text(&item, target->probe);
-    put_text(&item, target->instance);
-    put_sli(&item, sli);
-    put_item(out, CHECKPOINT_TARGET, &item);
+    size_t begin = begin_item(out, CHECKPOINT_TARGET);
+    put_varint(out, target->id);
+    put_varint(out, target->gone_at);
+    put_text(out, target->kind);
+    put_text(out, target->probe);
+    put_text(out, target->instance);
+    put_sli(out, sli);
+    end_item(out, begin);
+}
+
+static void put_slo_clock(struct buffer *out, const struct slo_clock *clock)
+{
+    size_t begin = begin_item(out, CHECKPOINT_SLO_CLOCK);
+    put_u64(out, clock->boot);
+    buffer_append_byte(out, (uint8_t)((clock->settled ? CHECKPOINT_SLO_SETTLED : 0) |
+                                      (clock->has_wall ? CHECKPOINT_SLO_HAS_WALL : 0)));
+    put_varint(out, (uint64_t)clock->position_ms);
+    put_varint(out, (uint64_t)clock->mono_ms);
+    put_varint(out, bytes_zigzag((uint64_t)clock->wall_less_position_ms));
+    end_item(out, begin);
+}
+
+/* A healthy site has the same counts in bucket after bucket, so that they cost next to nothing. */
+static void put_tier(struct buffer *out, const struct slo_history *history, unsigned tier)
+{
+    unsigned count = slo_tier_buckets(tier), back = 0;
+    while (back < count) {
+        const struct slo_bucket *bucket = slo_tier_bucket(history, tier, back), *next;
+        unsigned same = 0;
+        while (back + same + 1 < count &&
+               (next = slo_tier_bucket(history, tier, back + same + 1))->good == bucket->good &&
+               next->bad == bucket->bad) {
+            same++;
+        }
+        put_varint(out, (uint64_t)bucket->good * 2 + (same > 0 ? 1 : 0));
+        put_varint(out, bucket->bad);
+        if (same > 0) {
+            put_varint(out, same);
+        }
+        back += same + 1;
+    }
+}
+
+static void put_slo(struct buffer *out, uint32_t target, const struct slo_history *history)
+{
+    size_t begin = begin_item(out, CHECKPOINT_SLO);
+    put_varint(out, target);
+    buffer_append_byte(out, history->type == SLO_LATENCY ? CHECKPOINT_SLO_LATENCY
+                                                         : CHECKPOINT_SLO_AVAILABILITY);
+    put_varint(out, (uint64_t)(history->threshold_us / RECORD_DURATION_STEP_US));
+    put_varint(out, (uint64_t)(history->window_us / USEC_PER_MSEC));
+    put_varint(out, history->gone_at);
+    put_varint(out, (uint64_t)history->last_ms);
+    for (unsigned tier = 0; tier < SLO_TIERS; tier++) {
+        put_tier(out, history, tier);
+    }
+    end_item(out, begin);
 }
 
 static void put_end(struct buffer *out, uint32_t items)
 {
-    uint8_t bytes[4];
-    struct buffer item;
-    buffer_init(&item, bytes, sizeof bytes);
-    put_u32(&item, items);
-    put_item(out, CHECKPOINT_END, &item);
+    size_t begin = begin_item(out, CHECKPOINT_END);
+    put_u32(out, items);
+    end_item(out, begin);
 }
 
 size_t checkpoint_encode(const struct checkpoint *checkpoint, const struct ledger *ledger,
                          const struct ledger_totals *totals, uint8_t *bytes, size_t size)
 {
     struct buffer out;
-    uint32_t items = totals->sli_count + ledger->end_count;
+    uint32_t items = totals->sli_count + ledger->end_count + totals->slos.count;
     assert(totals->sli_count == ledger->totals.sli_count);
     buffer_init(&out, bytes, size);
     put_head(&out, checkpoint, ledger, totals);
@@ -195,6 +245,13 @@ size_t checkpoint_encode(const struct checkpoint *checkpoint, const struct ledge
                                 .probe = ledger_text(ledger, entry->probe),
                                 .instance = ledger_text(ledger, entry->instance)};
         put_target(&out, &target, &totals->slis[i]);
+    }
+    if (totals->slos.count > 0) {
+        put_slo_clock(&out, &totals->slos.clock);
+        items++;
+    }
+    for (unsigned i = 0; i < totals->slos.count; i++) {
+        put_slo(&out, totals->slos.targets[i], &totals->slos.histories[i]);
     }
     put_end(&out, items);
     return out.used;
@@ -221,12 +278,43 @@ static void fill_sli(struct sli *sli, uint64_t reasons)
     sli->duration.sum_us = SUM_US_MAX;
 }
 
+/* As many events in each bucket as the target can have, in turn good and bad so that no two buckets
+ * are alike. */
+static void fill_history(struct slo_history *history, const struct config_slo *slo,
+                         usec_t interval_us)
+{
+    slo_history_init(history, slo);
+    history->gone_at = COUNT_MAX;
+    history->last_ms = SLO_POSITION_MAX_MS;
+    for (unsigned tier = 0; tier < SLO_TIERS; tier++) {
+        uint64_t most =
+            (uint64_t)(slo_tier_width_ms(history, tier) * USEC_PER_MSEC / usec_max(interval_us, 1));
+        uint32_t count = most < SLO_BUCKET_MAX - 2 ? (uint32_t)most + 2 : SLO_BUCKET_MAX;
+        for (unsigned back = 0; back < slo_tier_buckets(tier); back++) {
+            slo_tier_set(history, tier, back,
+                         (struct slo_bucket){.good = count - back % 2, .bad = count});
+        }
+    }
+}
+
+static void put_longest_slos(struct buffer *out, const struct config_probe *probe)
+{
+    struct slo_history history;
+    for (unsigned i = 0; i < probe->slo_count; i++) {
+        fill_history(&history, &probe->slos[i], probe->interval_us);
+        put_slo(out, LEDGER_ID_END, &history);
+    }
+}
+
 size_t checkpoint_bound(const struct config *config)
 {
     struct buffer out;
     struct sli sli;
     const struct run_end longest = {
         .target = LEDGER_ID_END, .ran_us = RAN_US_MAX, .unix_ms = UNIX_MS_MAX};
+    const struct slo_clock longest_clock = {.position_ms = SLO_POSITION_MAX_MS,
+                                            .mono_ms = BLOCK_TIME_MAX_MS,
+                                            .wall_less_position_ms = INT64_MIN};
     buffer_init(&out, NULL, 0);
     for (unsigned i = 0; i < LEDGER_COUNTERS; i++) {
         put_counter(&out, i, COUNT_MAX);
@@ -242,7 +330,9 @@ size_t checkpoint_bound(const struct config *config)
                                 .instance = config_instance(config, i)};
         fill_sli(&sli, probe->section.kind->reasons);
         put_target(&out, &target, &sli);
+        put_longest_slos(&out, probe);
     }
+    put_slo_clock(&out, &longest_clock);
     put_end(&out, 0);
     return CHECKPOINT_HEAD_BYTES + out.used + (CHECKPOINT_HEAD_BYTES + out.used) / 2;
 }

@@ -6,7 +6,7 @@
 #include "ledger.h"
 
 /* The longest checkpoint there can be, in blocks of a store. */
-#define CAP_CHECKPOINT_BLOCKS 128
+#define CAP_CHECKPOINT_BLOCKS 288
 
 /* What it says beside the totals. */
 struct checkpoint {

@@ -15,16 +15,14 @@ enum checkpoint_item {
     CHECKPOINT_COUNTER = 1,
     CHECKPOINT_TARGET = 2,
     CHECKPOINT_RUN_END = 3,
+    CHECKPOINT_SLO_CLOCK = 4,
+    CHECKPOINT_SLO = 5,
 };
 
-/* The longest target item: three texts with their lengths, codes of reasons, and varints for id,
- * gone_at, two counts of what follows, missed, sum, outcomes, reasons, bounds and buckets. */
-#define CHECKPOINT_TARGET_BYTES                                                                    \
-    (2 * CAP_NAME_BYTES + CAP_INSTANCE_BYTES + 3 * BYTES_VARINT_MAX + REASON_COUNT +               \
-     BYTES_VARINT_MAX *                                                                            \
-         (6 + OUTCOME_COUNT + REASON_COUNT + SLI_EXTRA_BOUNDS + SLI_BOUNDS_MAX + 1))
+/* Flags of the axis of objectives. */
+#define CHECKPOINT_SLO_SETTLED  1
+#define CHECKPOINT_SLO_HAS_WALL 2
 
-/* An end of a run: four codes, and varints for target, duration and time. */
-#define CHECKPOINT_RUN_END_BYTES (4 + 3 * BYTES_VARINT_MAX)
-
+/* Codes of enum slo_type on disk. */
+enum { CHECKPOINT_SLO_AVAILABILITY = 1, CHECKPOINT_SLO_LATENCY = 2 };
 #endif

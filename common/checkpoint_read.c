@@ -220,6 +220,83 @@ static bool take_target(struct source *item, struct ledger *ledger)
     return !item->bad && item->left == 0;
 }
 
+static bool take_slo_clock(struct source *item, struct slo_clock *clock)
+{
+    *clock = (struct slo_clock){.boot = take_u64(item)};
+    uint8_t flags = take_u8(item);
+    uint64_t position_ms = take_varint(item), mono_ms = take_varint(item);
+    int64_t wall_ms = (int64_t)bytes_unzigzag(take_varint(item));
+    clock->settled = (flags & CHECKPOINT_SLO_SETTLED) != 0;
+    clock->has_wall = (flags & CHECKPOINT_SLO_HAS_WALL) != 0;
+    clock->position_ms = (int64_t)position_ms;
+    clock->mono_ms = (int64_t)mono_ms;
+    clock->wall_less_position_ms = wall_ms;
+    return !item->bad && item->left == 0 &&
+           flags <= (CHECKPOINT_SLO_SETTLED | CHECKPOINT_SLO_HAS_WALL) &&
+           position_ms <= SLO_POSITION_MAX_MS && mono_ms <= BLOCK_TIME_MAX_MS &&
+           wall_ms >= -SLO_WALL_LESS_MAX_MS && wall_ms <= SLO_WALL_LESS_MAX_MS;
+}
+
+static void take_tier(struct source *item, struct slo_history *history, unsigned tier)
+{
+    unsigned count = slo_tier_buckets(tier);
+    for (unsigned back = 0; back < count && !item->bad;) {
+        uint64_t good = take_varint(item), bad = take_varint(item);
+        unsigned left = count - back - 1;
+        unsigned same = good % 2 == 0 ? 0 : take_count(item, left);
+        struct slo_bucket bucket = {.good = (uint32_t)(good / 2), .bad = (uint32_t)bad};
+        item->bad = item->bad || good / 2 > SLO_BUCKET_MAX || bad > SLO_BUCKET_MAX;
+        for (unsigned i = 0; i <= same; i++) {
+            slo_tier_set(history, tier, back + i, bucket);
+        }
+        back += same + 1;
+    }
+}
+
+/* The SLO whose history it is. */
+static bool take_slo_key(struct source *item, struct config_slo *slo)
+{
+    uint8_t type = take_u8(item);
+    unsigned steps = take_count(item, SLI_BOUND_MAX_US / RECORD_DURATION_STEP_US);
+    uint64_t window_ms = take_varint(item);
+    bool latency = type == CHECKPOINT_SLO_LATENCY;
+    slo->type = latency ? SLO_LATENCY : SLO_AVAILABILITY;
+    slo->threshold_us = (usec_t)steps * RECORD_DURATION_STEP_US;
+    slo->window_us = 0;
+    if (item->bad || type < CHECKPOINT_SLO_AVAILABILITY || type > CHECKPOINT_SLO_LATENCY ||
+        latency != (steps > 0) || window_ms < SLO_WINDOW_MIN_US / USEC_PER_MSEC ||
+        window_ms > SLO_WINDOW_MAX_US / USEC_PER_MSEC) {
+        return false;
+    }
+    slo->window_us = (usec_t)window_ms * USEC_PER_MSEC;
+    return true;
+}
+
+static bool take_slo(struct source *item, struct ledger *ledger)
+{
+    struct config_slo slo;
+    struct slo_book *book = &ledger->totals.slos;
+    uint32_t target = take_count(item, ledger->next_id - 1);
+    if (!take_slo_key(item, &slo) || ledger_find(ledger, target) < 0 ||
+        slo_book_find(book, target, &slo) != NULL) {
+        return false;
+    }
+    struct slo_history *history = slo_book_add(book, target, &slo);
+    if (history == NULL) {
+        return false;
+    }
+    history->gone_at = take_varint(item);
+    uint64_t last_ms = take_varint(item);
+    if (item->bad || last_ms > SLO_POSITION_MAX_MS) {
+        return false;
+    }
+    history->last_ms = (int64_t)last_ms;
+    for (unsigned tier = 0; tier < SLO_TIERS; tier++) {
+        take_tier(item, history, tier);
+    }
+    return !item->bad && item->left == 0;
+}
+
 /* The end marker is the last of all bytes and knows how many items there were. */
 static bool take_end(const struct source *source, struct source *item, uint32_t items)
 {
@@ -250,6 +327,12 @@ bool checkpoint_decode(const uint8_t *bytes, size_t size, struct checkpoint *che
             break;
         case CHECKPOINT_RUN_END:
             good = take_run_end(&item, ledger);
+            break;
+        case CHECKPOINT_SLO_CLOCK:
+            good = take_slo_clock(&item, &ledger->totals.slos.clock);
+            break;
+        case CHECKPOINT_SLO:
+            good = take_slo(&item, ledger);
             break;
         default:
             break;

@@ -2,14 +2,12 @@
 #include <string.h>
 
 #include "config_parts.h"
-#include "record.h"
+#include "slo.h"
 #include "value.h"
 
 enum { WHERE_BYTES = 160 };
 
-#define MIN_WINDOW USEC_PER_HOUR
-#define MAX_WINDOW (90 * USEC_PER_DAY)
-#define WHOLE_PPM  INT64_C(1000000)
+#define WHOLE_PPM INT64_C(1000000)
 #define SLO_SYNTAX                                                                                 \
     "write 'availability RATE WINDOW' or 'latency RATE THRESHOLD WINDOW', "                        \
     "like 'latency 95% 800ms 30d'"
@@ -59,8 +57,11 @@ static const char *read_slo(const char *text, size_t length, struct config_slo *
     if (value_duration(window->text, window->length, &slo->window_us) != ERROR_NONE) {
         return "the window is a duration like 30d";
     }
-    if (slo->window_us < MIN_WINDOW || slo->window_us > MAX_WINDOW) {
+    if (slo->window_us < SLO_WINDOW_MIN_US || slo->window_us > SLO_WINDOW_MAX_US) {
         return "the window must be 1h to 90d";
+    }
+    if (slo->window_us % USEC_PER_MSEC != 0) {
+        return "the window must be in whole milliseconds";
     }
     return NULL;
 }
@@ -150,9 +151,9 @@ void config_resolve_slos(struct config_loader *loader, struct config_defaults *d
     } else {
         inherit_slos(loader, probe, defaults);
     }
-    defaults->slo_total += probe->slo_count;
+    defaults->slo_total += probe->slo_count * (unsigned)probe->target_count;
     if (defaults->slo_total > CAP_SLOS) {
         config_limit(loader, LIMIT_SLOS, config->text + config->files[section->file], section->line,
-                     "more than %d slos over all probes", CAP_SLOS);
+                     "more than %d slos over all targets", CAP_SLOS);
     }
 }

@@ -19,6 +19,7 @@ void ledger_init(struct ledger *ledger, uint64_t epoch)
     ledger->totals.results = 0;
     memset(ledger->totals.counters, 0, sizeof ledger->totals.counters);
     ledger->totals.sli_count = 0;
+    slo_book_init(&ledger->totals.slos);
 }
 
 /* Entries. */
@@ -118,12 +119,13 @@ static void forget(struct ledger *ledger, unsigned index)
     uint32_t begin = ledger->entries[index].kind, instance = ledger->entries[index].instance;
     uint32_t end = instance + (uint32_t)strlen(ledger_text(ledger, instance)) + 1;
     unsigned last = --ledger->totals.sli_count;
+    slo_book_forget_target(&ledger->totals.slos, ledger->entries[index].id);
     ledger->entries[index] = ledger->entries[last];
     ledger->totals.slis[index] = ledger->totals.slis[last];
     remove_text(ledger, begin, end);
 }
 
-bool ledger_forget_gone(struct ledger *ledger)
+static bool forget_gone_entry(struct ledger *ledger)
 {
     const struct ledger_entry *oldest = NULL;
     for (unsigned i = 0; i < ledger->totals.sli_count; i++) {
@@ -141,6 +143,11 @@ bool ledger_forget_gone(struct ledger *ledger)
     }
     forget(ledger, (unsigned)(oldest - ledger->entries));
     return true;
+}
+
+bool ledger_forget_gone(struct ledger *ledger)
+{
+    return slo_book_forget_gone(&ledger->totals.slos) || forget_gone_entry(ledger);
 }
 
 /* Configurations. */
@@ -164,10 +171,16 @@ static bool is_configured(const struct ledger *ledger, unsigned index, const str
     return false;
 }
 
+/* What goes now is gone since the last record. */
+static uint64_t gone_from(const struct ledger *ledger)
+{
+    return ledger->totals.ordinal > 0 ? ledger->totals.ordinal : 1;
+}
+
 /* Marks who goes and who is back, before anyone is forgotten. */
 static bool mark_gone(struct ledger *ledger, const struct config *config)
 {
-    uint64_t now = ledger->totals.ordinal > 0 ? ledger->totals.ordinal : 1;
+    uint64_t now = gone_from(ledger);
     bool changed = false;
     for (unsigned i = 0; i < ledger->totals.sli_count; i++) {
         struct ledger_entry *entry = &ledger->entries[i];
@@ -186,7 +199,7 @@ static unsigned add_identity(struct ledger *ledger, const struct identity *ident
     assert(strlen(identity->kind) < CAP_NAME_BYTES);
     while ((index = ledger_add(ledger, ledger->next_id, identity->kind, identity->probe,
                                identity->instance)) < 0) {
-        bool forgotten = ledger_forget_gone(ledger);
+        bool forgotten = forget_gone_entry(ledger);
         assert(forgotten);
     }
     return (unsigned)index;
@@ -202,6 +215,26 @@ static void swap(struct ledger *ledger, unsigned a, unsigned b)
     ledger->totals.slis[b] = sli;
 }
 
+static bool ask_histories(struct ledger *ledger, const struct config *config, bool make)
+{
+    bool is_new = false;
+    for (unsigned i = 0; i < config->target_count; i++) {
+        const struct config_probe *probe = config_target_probe(config, i);
+        for (unsigned j = 0; j < probe->slo_count; j++) {
+            is_new |=
+                slo_book_ask(&ledger->totals.slos, ledger->entries[i].id, &probe->slos[j], make);
+        }
+    }
+    return is_new;
+}
+
+static bool bind_histories(struct ledger *ledger, const struct config *config)
+{
+    slo_book_ask_none(&ledger->totals.slos, gone_from(ledger));
+    (void)ask_histories(ledger, config, false);
+    return ask_histories(ledger, config, true);
+}
+
 /* Entries before i are targets before i; whoever stands in the way goes where target i was. */
 bool ledger_bind(struct ledger *ledger, const struct config *config)
 {
@@ -214,7 +247,7 @@ bool ledger_bind(struct ledger *ledger, const struct config *config)
         bool bounds = sli_bind(&ledger->totals.slis[i], config_target_probe(config, i));
         changed = changed || is_new || bounds;
     }
-    return changed;
+    return bind_histories(ledger, config) || changed;
 }
 
 /* Totals. */
@@ -244,6 +277,18 @@ void ledger_apply(struct ledger *ledger, const struct record *record)
     if (index >= 0) {
         sli_add(&totals->slis[index], record);
     }
+    slo_book_apply(&totals->slos, record);
+}
+
+struct slo_events ledger_slo_events(const struct ledger *ledger, unsigned target,
+                                    const struct config_slo *slo, usec_t window_us, usec_t now_us)
+{
+    const struct slo_book *book = &ledger->totals.slos;
+    assert(target < ledger->totals.sli_count);
+    const struct slo_history *history = slo_book_find(book, ledger->entries[target].id, slo);
+    return history == NULL
+               ? (struct slo_events){.good = 0}
+               : slo_history_sum(history, window_us, slo_clock_position(&book->clock, now_us));
 }
 
 void ledger_totals_subtract(struct ledger_totals *totals, const struct ledger_totals *part)
@@ -278,4 +323,5 @@ void ledger_totals_copy(struct ledger_totals *to, const struct ledger_totals *fr
     memcpy(to->counters, from->counters, sizeof to->counters);
     to->sli_count = from->sli_count;
     memcpy(to->slis, from->slis, from->sli_count * sizeof to->slis[0]);
+    slo_book_copy(&to->slos, &from->slos);
 }

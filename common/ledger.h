@@ -11,13 +11,14 @@
  *
  * Beside the totals it remembers how the last runs of the agent ended.
  *
- * Memory: about 0.5 MB of address space, touched only as far as there are targets. */
+ * Memory: about 1.5 MB of address space, touched only as far as there are targets and SLOs. */
 #ifndef PICKET_LEDGER_H
 #define PICKET_LEDGER_H
 
 #include "cause.h"
 #include "record.h"
 #include "sli.h"
+#include "slo_book.h"
 
 #define CAP_LEDGER_TARGETS (2 * CAP_TARGETS)
 /* Room for the longest texts of all that can be configured; as a rule, for many more. */
@@ -61,6 +62,7 @@ struct ledger_totals {
     uint64_t counters[LEDGER_COUNTERS];
     unsigned sli_count; /* of slis below */
     struct sli slis[CAP_LEDGER_TARGETS];
+    struct slo_book slos; /* of the entries' ids */
 };
 
 struct ledger_entry {
@@ -98,24 +100,29 @@ int ledger_find_identity(const struct ledger *ledger, const char *kind, const ch
  * configuration are published. */
 bool ledger_bind(struct ledger *ledger, const struct config *config);
 
-/* Gives up the entry that has been gone longest, with its totals; false when none is gone. For
- * whoever has less room than the ledger: a checkpoint that does not fit. */
+/* Gives up what has been gone longest: a history of an objective, or when there is none, an entry
+ * with its totals; false when nothing is gone. For whoever has less room than the ledger: a
+ * checkpoint that does not fit. */
 bool ledger_forget_gone(struct ledger *ledger);
 
 /* Counts one record; the totals' ordinal goes up by one whatever it is. A record of an id that is
  * not known counts in `results` only. */
 void ledger_apply(struct ledger *ledger, const struct record *record);
 
+/* The events of an SLO of target i, as bound, within one of its windows (slo.h). */
+struct slo_events ledger_slo_events(const struct ledger *ledger, unsigned target,
+                                    const struct config_slo *slo, usec_t window_us, usec_t now_us);
+
 /* One more run has ended; the oldest end is forgotten when there is no room. */
 void ledger_add_end(struct ledger *ledger, const struct run_end *end);
 
-/* A new epoch: every total but `ordinal`, `results` and the counters from LEDGER_KEPT_FIRST on goes
- * back to what `told`, an earlier copy of
- * these totals, does not hold yet; without one to 0. */
+/* A new epoch: every total but `ordinal`, `results`, the counters from LEDGER_KEPT_FIRST on and the
+ * histories of objectives goes back to what `told`, an earlier copy of these totals, does not hold
+ * yet; without one to 0. */
 void ledger_restart(struct ledger *ledger, uint64_t epoch, const struct ledger_totals *told);
 
-/* Takes away what a part of the same totals (or they themselves) has counted; `ordinal`, `results`
- * and the counters that are kept stay. */
+/* Takes away what a part of the same totals (or they themselves) has counted; `ordinal`, `results`,
+ * the counters that are kept and the histories stay. */
 void ledger_totals_subtract(struct ledger_totals *totals, const struct ledger_totals *part);
 
 /* Copies only what is used. */

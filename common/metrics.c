@@ -246,12 +246,22 @@ static const struct result *view_last(void *context, unsigned target)
     return view->seen[target] ? &view->last[target] : NULL;
 }
 
+static struct slo_events view_slo_events(void *context, unsigned target,
+                                         const struct config_slo *slo, usec_t window_us)
+{
+    const struct metrics_view *view = context;
+    return view->ledger == NULL
+               ? (struct slo_events){.good = 0}
+               : ledger_slo_events(view->ledger, target, slo, window_us, view->now_us);
+}
+
 void metrics_walk(const struct metrics_view *view, const struct metric_visitor *visitor)
 {
     struct metrics_view copy = *view;
     char epoch[METRICS_EPOCH_BYTES];
     metrics_epoch_label(view->epoch, epoch);
-    struct metrics_source source = {.context = &copy, .sli = view_sli, .last = view_last};
+    struct metrics_source source = {
+        .context = &copy, .sli = view_sli, .last = view_last, .slo_events = view_slo_events};
     struct walk walk = {.config = view->config,
                         .agent = view->agent,
                         .epoch = view->epoch != 0 ? epoch : NULL,

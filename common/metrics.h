@@ -12,6 +12,9 @@
  *   Facts and phases a kind does not declare (kind.h) are not exported. probe_success knows only 0
  *   and 1, so it is absent while the last result is `unknown`; that run is counted in
  *   picket_probe_results_total.
+ * - Error budgets and burn rates of an SLO are there while its window has events: with none there
+ *   is no ratio. They are told as they are, committed or not, and burn rates only of windows that
+ *   are not longer than the SLO's own.
  * - Times of the agent that are not known (no trusted clock, no push yet) have no sample.
  *
  * - Of the store, when none is configured: only whether totals are durable, and why not.
@@ -32,7 +35,6 @@
 
 #include "care.h"
 #include "config.h"
-#include "sli.h"
 #include "store.h"
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
@@ -95,6 +97,8 @@ struct metrics_view {
     const struct result *last;         /* one per target */
     const bool *seen;                  /* last[i] is valid */
     const struct agent_numbers *agent; /* NULL: targets only */
+    const struct ledger *ledger;       /* whose windows budgets and burn rates are of; NULL: none */
+    usec_t now_us;                     /* the end of those windows; monotonic */
     uint64_t epoch;                    /* of all counters; 0: they have none, and no such label */
     int only_probe;                    /* index of a probe; -1: all, and the agent */
 };

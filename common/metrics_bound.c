@@ -86,6 +86,14 @@ static const struct result *worst_result(void *context, unsigned target)
     return &worst->result;
 }
 
+/* So that there is a ratio. */
+static struct slo_events worst_slo_events(void *context, unsigned target,
+                                          const struct config_slo *slo, usec_t window_us)
+{
+    (void)context, (void)target, (void)slo, (void)window_us;
+    return (struct slo_events){.good = 1, .bad = 1};
+}
+
 /* No byte takes more room than one that is no UTF-8: three, as U+FFFD. An escape takes two. */
 static void fill_text(char *text, size_t size)
 {
@@ -146,7 +154,8 @@ size_t metrics_body_bound(const struct config *config)
                                      .sample = measure_sample,
                                      .histogram = measure_histogram,
                                      .end = measure_end};
-    struct metrics_source source = {.context = &worst, .sli = worst_sli, .last = worst_result};
+    struct metrics_source source = {
+        .context = &worst, .sli = worst_sli, .last = worst_result, .slo_events = worst_slo_events};
     struct walk walk = {.config = config,
                         .agent = &numbers,
                         .epoch = "01234567",

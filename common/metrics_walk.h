@@ -14,6 +14,8 @@ struct metrics_source {
     void *context;
     const struct sli *(*sli)(void *context, unsigned target);
     const struct result *(*last)(void *context, unsigned target); /* NULL: no result yet */
+    struct slo_events (*slo_events)(void *context, unsigned target, const struct config_slo *slo,
+                                    usec_t window_us);
 };
 
 /* How often a row of the table becomes a family, and whose samples it holds. */

@@ -135,6 +135,29 @@ static void append_target(struct buffer *out, const struct agent *agent, unsigne
     buffer_append_byte(out, '}');
 }
 
+/* Ratios of windows without events are null. */
+static void append_budget(struct buffer *out, const struct agent *agent, unsigned target,
+                          const struct config_slo *slo)
+{
+    struct slo_events events = agent_slo_events(agent, target, slo, slo->window_us);
+    const char *separator = "{";
+    json_count(out, "window_good", events.good);
+    json_count(out, "window_bad", events.bad);
+    json_name(out, "budget_remaining_ratio");
+    json_number(out, slo_budget_remaining(events, slo->objective_ppm));
+    json_name(out, "burn_rates");
+    for (unsigned i = 0; i < SLO_BURN_WINDOWS; i++) {
+        const struct slo_window *window = &slo_burn_windows[i];
+        if (window->duration_us <= slo->window_us) {
+            events = agent_slo_events(agent, target, slo, window->duration_us);
+            buffer_printf(out, "%s\"%s\":", separator, window->name);
+            json_number(out, slo_burn_rate(events, slo->objective_ppm));
+            separator = ",";
+        }
+    }
+    buffer_append_byte(out, '}');
+}
+
 static void append_slo(struct buffer *out, const struct agent *agent, unsigned target, unsigned slo)
 {
     const struct config_probe *probe = config_target_probe(agent->config, target);
@@ -153,6 +176,7 @@ static void append_slo(struct buffer *out, const struct agent *agent, unsigned t
     json_name(out, "ratio");
     int64_t ppm = status_good_ppm(events.good, events.bad);
     json_number(out, ppm < 0 ? (double)NAN : (double)ppm / 1e6);
+    append_budget(out, agent, target, &probe->slos[slo]);
     buffer_append_byte(out, '}');
 }
 

@@ -1,17 +1,21 @@
-/* The table of SLOs: events of this epoch against the objective. */
-#include <inttypes.h>
+/* The table of SLOs: the events of the window of each against its objective. */
+#include <math.h>
 
 #include "status_render.h"
 #include "status_table.h"
+#include "value.h"
 
 enum {
     PROBE,
     INSTANCE,
     SLO,
+    WINDOW,
     OBJECTIVE,
     RATIO,
     GOOD,
     BAD,
+    BUDGET,
+    BURN,
     VERDICT,
     COLUMN_COUNT,
 
@@ -19,10 +23,17 @@ enum {
 };
 
 static const struct column columns[COLUMN_COUNT] = {
-    [PROBE] = {"PROBE", false}, [INSTANCE] = {"INSTANCE", false},
-    [SLO] = {"SLO", false},     [OBJECTIVE] = {"OBJECTIVE", true},
-    [RATIO] = {"SO FAR", true}, [GOOD] = {"GOOD", true},
-    [BAD] = {"BAD", true},      [VERDICT] = {"VERDICT", false},
+    [PROBE] = {"PROBE", false},
+    [INSTANCE] = {"INSTANCE", false},
+    [SLO] = {"SLO", false},
+    [WINDOW] = {"WINDOW", true},
+    [OBJECTIVE] = {"OBJECTIVE", true},
+    [RATIO] = {"RATIO", true},
+    [GOOD] = {"GOOD", true},
+    [BAD] = {"BAD", true},
+    [BUDGET] = {"BUDGET", true},
+    [BURN] = {"BURN 1H", true},
+    [VERDICT] = {"VERDICT", false},
 };
 
 static void fill_percent(struct row *row, unsigned column, int64_t ppm)
@@ -45,21 +56,41 @@ static void fill_verdict(struct row *row, int64_t ppm, int64_t objective_ppm)
     row->colour = ppm < 0 ? NULL : status_colour(below ? STATUS_FAIL : STATUS_OK);
 }
 
+/* One decimal; NaN: a dash. */
+static void fill_number(struct row *row, unsigned column, double value, const char *unit)
+{
+    struct buffer out = row_cell(row, column);
+    if (isnan(value)) {
+        buffer_append_byte(&out, '-');
+    } else {
+        int64_t tenths = (int64_t)(value * 10 + (value < 0 ? -0.5 : 0.5));
+        buffer_append_number(&out, (double)tenths / 10);
+        buffer_append_string(&out, unit);
+    }
+    (void)buffer_text(&out);
+}
+
 static void fill_row(struct row *row, const struct agent *agent, unsigned target, unsigned slo)
 {
     const struct config_probe *probe = config_target_probe(agent->config, target);
-    struct slo_events events = sli_slo_events(agent_sli(agent, target), &probe->slos[slo]);
+    const struct config_slo *mine = &probe->slos[slo];
+    struct slo_events events = agent_slo_events(agent, target, mine, mine->window_us);
+    struct slo_events hour = agent_slo_events(agent, target, mine, USEC_PER_HOUR);
     int64_t ppm = status_good_ppm(events.good, events.bad);
-    char name[METRICS_SLO_NAME_BYTES];
+    char name[METRICS_SLO_NAME_BYTES], window[VALUE_PRINT_BYTES];
     metrics_slo_name(probe, slo, name, sizeof name);
     row_text(row, PROBE, config_probe_name(agent->config, probe), TEXT_COLUMNS_MAX);
     row_text(row, INSTANCE, config_instance(agent->config, target), TEXT_COLUMNS_MAX);
     row_text(row, SLO, name, TEXT_COLUMNS_MAX);
-    fill_percent(row, OBJECTIVE, probe->slos[slo].objective_ppm);
+    row_text(row, WINDOW, value_print_duration(mine->window_us, window, sizeof window),
+             TEXT_COLUMNS_MAX);
+    fill_percent(row, OBJECTIVE, mine->objective_ppm);
     fill_percent(row, RATIO, ppm);
     row_count(row, GOOD, events.good);
     row_count(row, BAD, events.bad);
-    fill_verdict(row, ppm, probe->slos[slo].objective_ppm);
+    fill_number(row, BUDGET, slo_budget_remaining(events, mine->objective_ppm) * 100, "%");
+    fill_number(row, BURN, slo_burn_rate(hour, mine->objective_ppm), "");
+    fill_verdict(row, ppm, mine->objective_ppm);
 }
 
 /* Measures when `out` is NULL, else prints. Returns the number of SLOs. */

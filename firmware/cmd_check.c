@@ -13,7 +13,7 @@
 #include "verbs.h"
 
 static struct config config;
-static struct sli slis[CAP_TARGETS];
+static struct ledger ledger;
 static struct result last[CAP_TARGETS];
 static bool seen[CAP_TARGETS];
 
@@ -63,14 +63,20 @@ static size_t first_push_bytes(void)
 {
     bool stores = config_store(&config) != NULL;
     struct agent_numbers numbers = {.version = "", .commit = "", .store = {.configured = stores}};
-    for (unsigned i = 0; i < config.target_count; i++) {
-        sli_init(&slis[i], config_target_probe(&config, i));
+    ledger_init(&ledger, 1);
+    (void)ledger_bind(&ledger, &config);
+    for (unsigned i = 0; i < config.target_count; i++) { /* so that SLOs have ratios */
+        ledger_apply(&ledger, &(struct record){.sort = RECORD_RESULT,
+                                               .target = ledger.entries[i].id,
+                                               .outcome = OUTCOME_SUCCESS,
+                                               .reason = REASON_NONE});
     }
     struct metrics_view view = {.config = &config,
-                                .slis = slis,
+                                .slis = ledger.totals.slis,
                                 .last = last,
                                 .seen = seen,
                                 .agent = &numbers,
+                                .ledger = &ledger,
                                 .epoch = 1,
                                 .only_probe = -1};
     struct buffer measure;

@@ -404,7 +404,7 @@ tries[] = {
     {"abort_self", abort_self, true},
 };
 
-/* The names that a sandbox's refusals have, ERRNO_25 for any other: one word in each case. (glibc has
+/* The names that a refusal of the sandbox has, ERRNO_25 for any other: one word each. (glibc has
  * a function for it, musl has none.) */
 static const char *errno_name(int number)
 {

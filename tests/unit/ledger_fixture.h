@@ -19,8 +19,10 @@ static inline void site_add_probe(struct config *config, char *word)
     struct config_probe *probe =
         fixture_probe(config, strcmp(word, "web") == 0 ? &fixture_web : &fixture_bus, name);
     while (slos != NULL && *slos != '\0') {
-        probe->slos[probe->slo_count++] = (struct config_slo){
-            .type = SLO_LATENCY, .threshold_us = strtol(slos, &slos, 10) * USEC_PER_MSEC};
+        probe->slos[probe->slo_count++] =
+            (struct config_slo){.type = SLO_LATENCY,
+                                .threshold_us = strtol(slos, &slos, 10) * USEC_PER_MSEC,
+                                .window_us = 30 * USEC_PER_DAY};
         slos += *slos == '/' ? 1 : 0;
     }
     while (instances != NULL) {
@@ -87,6 +89,29 @@ static inline void assert_same_sli(const struct sli *a, const struct sli *b)
     }
 }
 
+static inline void assert_same_histories(const struct slo_book *a, const struct slo_book *b)
+{
+    assert_int_equal(a->count, b->count);
+    assert_memory_equal(a->targets, b->targets, a->count * sizeof a->targets[0]);
+    for (unsigned i = 0; i < a->count; i++) {
+        const struct slo_history *p = &a->histories[i], *q = &b->histories[i];
+        assert_int_equal(p->type, q->type);
+        assert_int_equal(p->threshold_us, q->threshold_us);
+        assert_int_equal(p->window_us, q->window_us);
+        assert_int_equal(p->gone_at, q->gone_at);
+        assert_int_equal(p->last_ms, q->last_ms);
+        assert_memory_equal(p->buckets, q->buckets, sizeof p->buckets);
+    }
+    if (a->count > 0) { /* else nothing goes by that time */
+        assert_int_equal(a->clock.boot, b->clock.boot);
+        assert_int_equal(a->clock.position_ms, b->clock.position_ms);
+        assert_int_equal(a->clock.mono_ms, b->clock.mono_ms);
+        assert_int_equal(a->clock.settled, b->clock.settled);
+        assert_int_equal(a->clock.has_wall, b->clock.has_wall);
+        assert_int_equal(a->clock.wall_less_position_ms, b->clock.wall_less_position_ms);
+    }
+}
+
 static inline void assert_same_totals(const struct ledger_totals *a, const struct ledger_totals *b)
 {
     assert_int_equal(a->ordinal, b->ordinal);
@@ -96,6 +121,7 @@ static inline void assert_same_totals(const struct ledger_totals *a, const struc
     for (unsigned i = 0; i < a->sli_count; i++) {
         assert_same_sli(&a->slis[i], &b->slis[i]);
     }
+    assert_same_histories(&a->slos, &b->slos);
 }
 
 static inline void assert_same_ledger(const struct ledger *a, const struct ledger *b)
@@ -118,6 +144,9 @@ static inline void assert_same_ledger(const struct ledger *a, const struct ledge
 static inline void assert_ledger_rules(const struct ledger *ledger)
 {
     uint32_t text_bytes = 0;
+    for (unsigned i = 0; i < ledger->totals.slos.count; i++) {
+        assert_true(ledger_find(ledger, ledger->totals.slos.targets[i]) >= 0);
+    }
     assert_true(ledger->totals.sli_count <= CAP_LEDGER_TARGETS);
     for (unsigned i = 0; i < ledger->totals.sli_count; i++) {
         const struct ledger_entry *entry = &ledger->entries[i];

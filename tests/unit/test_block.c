@@ -247,9 +247,9 @@ static void block_super_is_read_only_in_range(void **state)
         {12, 3, true},
         {16, 5, true},
         {16, 6, false},
-        {16384, 128, true},
-        {16385, 128, false},
-        {16384, 129, false},
+        {16384, 288, true},
+        {16385, 288, false},
+        {16384, 289, false},
         {16, 0, false},
         {0, 0, false},
         {11, 3, false},
@@ -305,11 +305,11 @@ static void block_part_is_read_only_in_range(void **state)
         uint16_t part, parts, used;
         bool valid;
     } rows[] = {
-        {0, 0, 1, 0, true},        {U63, 127, 128, BLOCK_PART_BYTES, true},
+        {0, 0, 1, 0, true},        {U63, 287, 288, BLOCK_PART_BYTES, true},
         {U63 + 1, 0, 1, 0, false}, {UINT64_MAX, 0, 1, 0, false},
         {1, 0, 0, 0, false},       {1, 1, 1, 0, false},
         {1, 7, 7, 0, false},       {1, 65535, 1, 0, false},
-        {1, 0, 129, 0, false},     {1, 128, 129, 0, false},
+        {1, 0, 289, 0, false},     {1, 288, 289, 0, false},
         {1, 0, 65535, 0, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

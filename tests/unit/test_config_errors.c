@@ -577,7 +577,7 @@ static void config_reports_each_full_capacity_once(void **state)
                                  i);
     }
     assert_false(load(text));
-    assert_string_equal(reported, "513: more than 256 slos over all probes\n");
+    assert_string_equal(reported, "513: more than 256 slos over all targets\n");
 }
 
 static void config_reports_too_many_files_once(void **state)

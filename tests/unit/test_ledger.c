@@ -169,7 +169,7 @@ static void ledger_keeps_each_counter_with_its_identity(void **state)
         {"slo added", {"web.a=x bus.b=y", "web.a/800=x bus.b=y"}, {true, true}, 2},
         {"slo gone", {"web.a/800=x", "web.a=x", "web.a/800=x"}, {true, false, false}, 1},
         {"slo moved", {"web.a/800=x web.b=y", "web.a=x web.b/800=y"}, {true, true}, 2},
-        {"slo on a fixed bound", {"web.a=x", "web.a/500=x", "web.a=x"}, {true, false, false}, 1},
+        {"slo on a fixed bound", {"web.a=x", "web.a/500=x", "web.a=x"}, {true, true, false}, 1},
         {"slo away with its probe", {"web.a/800=x", "", "web.a/800=x"}, {true, true, true}, 1},
     };
     for (size_t row = 0; row < ARRAY_LEN(rows); row++) {

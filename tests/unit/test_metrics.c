@@ -428,6 +428,31 @@ static void metrics_without_a_result_have_no_gauge_of_a_target(void **state)
     assert_null(strstr(text, "picket_tls_"));
 }
 
+/* Burn rates of windows that are not longer than the SLO's; nothing of an SLO without events. */
+static void metrics_of_slos_follow_from_the_events_of_their_windows(void **state)
+{
+    (void)state;
+    set_up_site();
+    config.probes[0].slos[1].window_us = 2 * USEC_PER_HOUR;
+    measure_histories(996, 4);
+    struct metrics_view view = whole_view();
+    const char *text = walk_text(&view);
+    assert_non_null(strstr(text, "picket_slo_error_budget_remaining_ratio{probe=\"portal\","
+                                 "kind=\"web\",instance=\"https://portal.example.net/login\","
+                                 "region=\"emea\",team=\"a \\\"b\\\" \\\\c\\nd\","
+                                 "slo=\"availability\"} -3\n"));
+    assert_non_null(strstr(text, "slo=\"availability\",window=\"5m\"} 4\n"));
+    assert_non_null(strstr(text, "slo=\"availability\",window=\"3d\"} 4\n"));
+    assert_non_null(strstr(text, "slo=\"latency_800ms\",window=\"2h\"} 0.08\n"));
+    assert_null(strstr(text, "slo=\"latency_800ms\",window=\"6h\"}"));
+    measure_histories(0, 0);
+    view = whole_view();
+    text = walk_text(&view);
+    assert_null(strstr(text, "picket_slo_error_budget_remaining_ratio"));
+    assert_null(strstr(text, "picket_slo_burn_rate"));
+    with_histories = false;
+}
+
 static void make_unknown(struct result *result)
 {
     result_init(result, result->target, 0);
@@ -676,6 +701,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_of_a_site_are_exactly_these),
+        cmocka_unit_test(metrics_of_slos_follow_from_the_events_of_their_windows),
         cmocka_unit_test(metrics_counters_are_there_at_zero_before_the_first_result),
         cmocka_unit_test(metrics_without_a_result_have_no_gauge_of_a_target),
         cmocka_unit_test(metrics_gauges_tell_only_what_the_last_run_found),

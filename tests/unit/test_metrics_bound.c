@@ -37,6 +37,7 @@ static void fill_worst(int byte)
 {
     static char version[METRICS_VERSION_BYTES + 100];
     fixture_fill(version, sizeof version, byte);
+    measure_histories(1, 6); /* ratios with all digits there are */
     numbers = (struct agent_numbers){
         .version = version,
         .commit = version,

@@ -50,19 +50,19 @@ static void set_up_agent(void)
     agent.push.last_duration_us = -1;
     agent.store.state = STORE_MEMORY;
     agent.store.trouble = STORE_OFF;
-    agent.store.ledger.epoch = 0x123456780badcafe;
     agent.store.numbers.commit_duration_us = -1;
     agent.store.numbers.uncommitted_since_us = USEC_NEVER;
     agent.store.retry_us = USEC_NEVER;
-    for (unsigned i = 0; i < config.target_count; i++) {
-        sli_init(&agent.store.ledger.totals.slis[i], config_target_probe(&config, i));
-    }
+    ledger_init(&agent.store.ledger, 0x123456780badcafe);
+    (void)ledger_bind(&agent.store.ledger, &config);
 }
 
 static void count(unsigned target, const struct result *result, unsigned times)
 {
+    struct ledger *ledger = &agent.store.ledger;
     for (unsigned i = 0; i < times; i++) {
-        fixture_count(&agent.store.ledger.totals.slis[target], result);
+        struct record record = record_of_result(ledger->entries[target].id, result);
+        ledger_apply(ledger, &record);
     }
 }
 
@@ -94,13 +94,10 @@ static void set_up_recovery(void)
     agent.care.before = (struct run_end){.cause = CAUSE_HANG,
                                          .signal = 9,
                                          .task = VITAL_RUNS,
-                                         .target = 77,
+                                         .target = ledger->entries[1].id,
                                          .ran_us = 90 * USEC_PER_SEC};
     ledger->totals.counters[LEDGER_RESTART_FIRST + CAUSE_HANG] = 1;
     ledger->totals.counters[LEDGER_RESTART_FIRST + CAUSE_STOP] = 4;
-    ledger->totals.sli_count = config.target_count;
-    ledger->entries[1] = (struct ledger_entry){.id = 77, .probe = 1};
-    (void)snprintf(ledger->text, sizeof ledger->text, "-boiler");
     struct run_end noted = agent.care.before;
     noted.unix_ms = 1795748400500;
     ledger_add_end(ledger, &noted);
@@ -170,12 +167,12 @@ static void status_page_of_a_site_is_exactly_this(void **state)
                    "old     web   http://old.example.net    off          -         -         -     "
                    "0     0        0       0\n"
                    "\n"
-                   "PROBE   INSTANCE                          SLO            OBJECTIVE    SO FAR  "
-                   "GOOD  BAD  VERDICT\n"
-                   "portal  https://portal.example.net/login  availability       99.9%%  99.8381%% "
-                   " 1234    2  BELOW\n"
-                   "portal  https://portal.example.net/login  latency_800ms        95%%  99.8381%% "
-                   " 1234    2  met\n",
+                   "PROBE   INSTANCE                          SLO            WINDOW  OBJECTIVE     "
+                   "RATIO  GOOD  BAD  BUDGET  BURN 1H  VERDICT\n"
+                   "portal  https://portal.example.net/login  availability      30d      99.9%%  "
+                   "99.8381%%  1234    2  -61.8%%      1.6  BELOW\n"
+                   "portal  https://portal.example.net/login  latency_800ms     30d        95%%  "
+                   "99.8381%%  1234    2   96.8%%        0  met\n",
                    picket_version, picket_commit);
     assert_string_equal(render(STATUS_TEXT), expected);
 }
@@ -503,10 +500,18 @@ static void status_json_of_a_site_is_exactly_this(void **state)
         "\"slos\":[\n",
         "{\"probe\":\"portal\",\"instance\":\"https://portal.example.net/login\",",
         "\"slo\":\"availability\",\"objective_ratio\":0.999,\"window_seconds\":2592000,",
-        "\"good\":1234,\"bad\":2,\"ratio\":0.998381},\n",
+        "\"good\":1234,\"bad\":2,\"ratio\":0.998381,"
+        "\"window_good\":1234,\"window_bad\":2,\"budget_remaining_ratio\":-0.6181229773462784,"
+        "\"burn_rates\":{\"5m\":1.6181229773462784,\"30m\":1.6181229773462784,\"1h\":1."
+        "6181229773462784,\"2h\":1.6181229773462784,\"6h\":1.6181229773462784,\"1d\":1."
+        "6181229773462784,\"3d\":1.6181229773462784}},\n",
         "{\"probe\":\"portal\",\"instance\":\"https://portal.example.net/login\",",
         "\"slo\":\"latency_800ms\",\"objective_ratio\":0.95,\"window_seconds\":2592000,",
-        "\"good\":1234,\"bad\":2,\"ratio\":0.998381}]}\n",
+        "\"good\":1234,\"bad\":2,\"ratio\":0.998381,"
+        "\"window_good\":1234,\"window_bad\":2,\"budget_remaining_ratio\":0.9676375404530744,"
+        "\"burn_rates\":{\"5m\":0.03236245954692557,\"30m\":0.03236245954692557,\"1h\":0."
+        "03236245954692557,\"2h\":0.03236245954692557,\"6h\":0.03236245954692557,\"1d\":0."
+        "03236245954692557,\"3d\":0.03236245954692557}}]}\n",
     };
     char head[256];
     set_up_site();

@@ -3,6 +3,7 @@
 #ifndef PICKET_VIEW_FIXTURE_H
 #define PICKET_VIEW_FIXTURE_H
 
+#include "ledger.h"
 #include "site_fixture.h"
 
 static struct config config;
@@ -10,6 +11,8 @@ static struct sli slis[CAP_TARGETS];
 static struct result last[CAP_TARGETS];
 static bool seen[CAP_TARGETS];
 static struct agent_numbers numbers;
+static struct ledger histories;
+static bool with_histories;
 
 /* All of it, the agent's series included. */
 static inline struct metrics_view whole_view(void)
@@ -19,8 +22,25 @@ static inline struct metrics_view whole_view(void)
                                  .last = last,
                                  .seen = seen,
                                  .agent = &numbers,
+                                 .ledger = with_histories ? &histories : NULL,
                                  .epoch = 0x123456780badcafe,
                                  .only_probe = -1};
+}
+
+/* So many events of each target, all in all windows. */
+static inline void measure_histories(unsigned good, unsigned bad)
+{
+    ledger_init(&histories, 1);
+    (void)ledger_bind(&histories, &config);
+    for (unsigned i = 0; i < config.target_count; i++) {
+        struct record record = {.sort = RECORD_RESULT, .target = histories.entries[i].id};
+        for (unsigned j = 0; j < good + bad; j++) {
+            record.outcome = j < good ? OUTCOME_SUCCESS : OUTCOME_FAILURE;
+            record.reason = j < good ? REASON_NONE : REASON_TIMEOUT;
+            ledger_apply(&histories, &record);
+        }
+    }
+    with_histories = true;
 }
 
 /* Both targets measured, with what either kind can tell. */
