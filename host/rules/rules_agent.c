@@ -72,7 +72,8 @@ static const struct alert gateway_alerts[] = {
 struct expiry {
     const char *severity, *from, *below; /* days; from NULL: down to the expiry and after it */
 };
-/* Apart from each other: one certificate is one alert at a time. */
+/* Apart from each other: one certificate is one alert at a time. Each step is an alert of its own,
+ * by the label `within`, so that one who forgot the first is told again. */
 static const struct expiry expiries[] = {
     {"ticket", "14", "30"}, {"ticket", "3", "14"}, {"page", NULL, "3"}};
 
@@ -100,10 +101,9 @@ static void write_expression(FILE *out, const char *text, const struct fleet *fl
     }
 }
 
-static void write_annotations(FILE *out, const char *severity, const char *summary,
-                              const char *description)
+static void write_annotations(FILE *out, const char *summary, const char *description)
 {
-    fprintf(out, "    labels:\n      severity: %s\n    annotations:\n      summary: ", severity);
+    fputs("    annotations:\n      summary: ", out);
     yaml_string(out, summary);
     fputs("\n      description: ", out);
     yaml_string(out, description);
@@ -119,7 +119,8 @@ static void write_alerts(FILE *out, const struct alert *alerts, size_t count,
         if (alerts[i].hold != NULL) {
             fprintf(out, "    for: %s\n", alerts[i].hold);
         }
-        write_annotations(out, alerts[i].severity, alerts[i].summary, alerts[i].description);
+        fprintf(out, "    labels:\n      severity: %s\n", alerts[i].severity);
+        write_annotations(out, alerts[i].summary, alerts[i].description);
     }
 }
 
@@ -135,7 +136,9 @@ static void write_expiry(FILE *out, const struct expiry *expiry)
                 "      probe_ssl_earliest_cert_expiry{job=\"picket\"} - time() >= %s * 86400\n",
                 expiry->from);
     }
-    write_annotations(out, expiry->severity,
+    fprintf(out, "    labels:\n      severity: %s\n      within: %sd\n", expiry->severity,
+            expiry->below);
+    write_annotations(out,
                       "A certificate of {{ $labels.instance }} expires in "
                       "{{ $value | humanizeDuration }}",
                       "Seen by {{ $labels.probe }} at site {{ $labels.site }}");

@@ -125,6 +125,17 @@ static void part_selector(FILE *out, const struct fleet *fleet, const struct fam
     yaml_part(out, family->other_windows ? "\"" : "");
 }
 
+/* The result has these labels already. They tell the rules of one name apart, for promtool, which
+ * would take them for duplicates, and for the page of rules. */
+static void write_labels(FILE *out, const struct family *family)
+{
+    fputs("    labels:\n      probe: ", out);
+    yaml_string(out, family->first->probe);
+    fputs("\n      slo: ", out);
+    yaml_string(out, family->first->name);
+    fputc('\n', out);
+}
+
 static void write_own_sum(FILE *out, const struct fleet *fleet, const struct family *family,
                           const char *what, const char *result)
 {
@@ -140,6 +151,7 @@ static void write_own_sum(FILE *out, const struct fleet *fleet, const struct fam
     yaml_part(out, "]))");
     yaml_end(out);
     fputc('\n', out);
+    write_labels(out, family);
 }
 
 static bool is_written(usec_t window_us)
@@ -167,6 +179,8 @@ static void write_budget(FILE *out, const struct fleet *fleet, const struct fami
     yaml_part(out, "} / (1 - slo:picket_slo_objective:ratio)");
     yaml_end(out);
     fputc('\n', out);
+    write_labels(out, family);
+    fprintf(out, "      window: %s\n", window);
 }
 
 /* A ratio of its window is recorded once for all SLOs that have the window. */

@@ -304,14 +304,15 @@ class Agents(RulesTest):
 
 class Files(LiveTest):
     def test_awkward_names_pass_the_programs_that_read_them(self):
-        first = self.file("a.conf", SITE + "slo = latency 95% 800ms 7d\n")
+        first = self.file("a.conf", SITE + "slo = latency 95% 800ms 30d\n"
+                          "[tcp mail]\naddress = 127.0.0.1:1\nslo = availability 99% 1d\n")
         second = self.file("b.conf", SITE.replace("= s1", f"= {QUOTED}").replace("30d", "36h"))
         rules, scrape, routes = (self.folder / name for name in ("r.yml", "p.yml", "a.yml"))
         for output, option in ((rules, []), (scrape, ["--prometheus"]),
                                (routes, ["--alertmanager"])):
             done = picket("rules", first, second, *option, "--output", output)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
-        run_tool("promtool", "check", "rules", rules)
+        run_tool("promtool", "check", "rules", "--lint=all", "--lint-fatal", rules)
         run_tool("promtool", "check", "config", scrape)
         run_tool("amtool", "check-config", routes)
         self.assertIn("honor_labels: true", scrape.read_text())
