@@ -48,7 +48,7 @@ static int parse(int argc, char **argv, struct options *options)
                                           {0}};
     int letter;
     opterr = 0; /* getopt would not name the program */
-    while ((letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "ho:", table, NULL)) != -1) {
         if (letter == 'h') {
             printf("Usage: picket rules [OPTIONS] FILE...\n\n%s", help);
             return EXIT_CODE_OK;

@@ -9,6 +9,8 @@ int main(int argc, char **argv)
         {"demo", "[FILE] [--for 30s]", "lab, agent and a live view in one command", cmd_demo},
         {"rules", "FILE... [--output FILE]", "write Prometheus rules and alerts for a fleet",
          cmd_rules},
+        {"dashboard", "[FILE...] [--output DIR]", "write Grafana dashboards for a fleet",
+         cmd_dashboard},
         {"sim", "[--seed N] [--days D]", "simulate days of faults in seconds, from one seed",
          cmd_sim},
         {0}};

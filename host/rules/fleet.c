@@ -14,7 +14,7 @@ static void *grown(void *array, size_t count, size_t size)
 {
     void *bigger = realloc(array, (count + 1) * size);
     if (bigger == NULL) {
-        fputs("picket rules: out of memory\n", stderr);
+        fputs("picket: out of memory\n", stderr);
         exit(1);
     }
     return bigger;
@@ -65,12 +65,34 @@ static void add_slos(struct fleet *fleet, const struct config_probe *probe)
     for (unsigned i = 0; i < probe->slo_count; i++) {
         fleet->slos = grown(fleet->slos, fleet->slo_count, sizeof *fleet->slos);
         struct fleet_slo *slo = &fleet->slos[fleet->slo_count++];
-        *slo = (struct fleet_slo){.site = fleet->site_count,
-                                  .window_us = probe->slos[i].window_us,
-                                  .interval_us = probe->interval_us,
-                                  .objective_ppm = probe->slos[i].objective_ppm};
+        *slo = (struct fleet_slo){
+            .site = fleet->site_count,
+            .window_us = probe->slos[i].window_us,
+            .interval_us = probe->interval_us,
+            .threshold_us = probe->slos[i].type == SLO_LATENCY ? probe->slos[i].threshold_us : 0,
+            .objective_ppm = probe->slos[i].objective_ppm};
         snprintf(slo->probe, sizeof slo->probe, "%s", config_probe_name(&config, probe));
         metrics_slo_name(probe, i, slo->name, sizeof slo->name);
+    }
+}
+
+static void add_kind(struct fleet *fleet, const struct probe_kind *kind)
+{
+    for (size_t i = 0; i < fleet->kind_count; i++) {
+        if (fleet->kinds[i] == kind) {
+            return;
+        }
+    }
+    if (fleet->kind_count < FLEET_KINDS) {
+        fleet->kinds[fleet->kind_count++] = kind;
+    }
+}
+
+static void add_slots(struct fleet *fleet)
+{
+    unsigned slots = (unsigned)config_number(&config, &config.agent, AGENT_CONCURRENCY);
+    if (fleet->slots == 0 || slots < fleet->slots) {
+        fleet->slots = slots;
     }
 }
 
@@ -82,6 +104,7 @@ static void add_site(struct fleet *fleet, const char *file)
         if (probe->enabled) {
             shortest_us = usec_min(shortest_us, probe->interval_us);
             add_slos(fleet, probe);
+            add_kind(fleet, probe->section.kind);
         }
     }
     if (shortest_us != USEC_NEVER) {
@@ -90,6 +113,7 @@ static void add_site(struct fleet *fleet, const char *file)
     fleet->push_interval_us =
         usec_max(fleet->push_interval_us, config_number(&config, &config.push, PUSH_INTERVAL));
     add_gateway(fleet);
+    add_slots(fleet);
     const char *name = config_site(&config);
     fleet->sites = grown(fleet->sites, fleet->site_count, sizeof *fleet->sites);
     fleet->sites[fleet->site_count++] =
