@@ -106,7 +106,8 @@ static const struct panel panels[] = {
      .queries = {{"topk(10, " BURN("1h") ")", "{{site}} {{probe}} {{instance}} {{slo}}"}}},
 
     {PANEL_ROW, .title = "Sites"},
-    {PANEL_TABLE, 24, 10, .title = "Sites", .description = "What each site last said of itself",
+    {PANEL_TABLE, 24, 10, .title = "Site by site",
+     .description = "What each site last said of itself",
      .queries =
          {{"max by (site) (time() - push_time_seconds{" IN "})", "since push", "s", STEPS_SILENT},
           {"sum by (site) (probe_success{" IN "} == bool 0)", "failing", NULL, STEPS_NO_MORE},

@@ -325,26 +325,36 @@ class Pushgateway(Program):
 
 
 class Prometheus(Program):
-    """Scrapes Pushgateways every second, and keeps every sample."""
+    """Scrapes Pushgateways every second, and keeps every sample. `config` is one to use instead."""
 
-    def __init__(self, folder, *gateways):
+    def __init__(self, folder, *gateways, config=None, options=()):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         conf = pathlib.Path(folder) / "prometheus.yml"
         targets = ", ".join(f"'127.0.0.1:{gateway.port}'" for gateway in gateways)
-        conf.write_text("global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
+        conf.write_text(config or "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
                         "scrape_configs:\n- job_name: gateway\n  honor_labels: true\n"
                         f"  static_configs:\n  - targets: [{targets}]\n")
         super().__init__(folder, "prometheus", f"--config.file={conf}", "--log.level=warn",
-                         f"--storage.tsdb.path={folder}/tsdb",
+                         f"--storage.tsdb.path={folder}/tsdb", *options,
                          f"--web.listen-address=127.0.0.1:{self.port}", port=self.port)
+
+    def ask(self, path, **parameters):
+        """The `data` of its HTTP API's answer."""
+        query = urllib.parse.urlencode(parameters, doseq=True)
+        return json.loads(fetch(f"{self.url}/api/v1/{path}?{query}", timeout=60))["data"]
 
     def samples(self, selector, seconds=3600):
         """[(labels, [value, …])] of each series as it was stored, in order of time."""
-        query = urllib.parse.urlencode({"query": f"{selector}[{seconds}s]"})
-        answer = json.loads(fetch(f"{self.url}/api/v1/query?{query}", timeout=60))
         return [(series["metric"], [float(value) for _, value in series["values"]])
-                for series in answer["data"]["result"]]
+                for series in self.ask("query", query=f"{selector}[{seconds}s]")["result"]]
+
+    def value(self, expression):
+        """Of the one series there is now, None when there is none."""
+        found = self.ask("query", query=expression)["result"]
+        if len(found) > 1:
+            raise AssertionError(f"{expression}: {len(found)} series")
+        return float(found[0]["value"][1]) if found else None
 
 
 class Nginx(Program):

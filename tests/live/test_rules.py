@@ -11,8 +11,8 @@ import unittest
 import support
 from support import (LiveTest, Program, Pushgateway, Target, fetch, free_port, parse_text, run_tool,
                      wait_until)
+from workbench import picket
 
-PICKET = support.BUILD / "bin" / "picket"
 SITE = """[agent]
 site = s1
 [push]
@@ -36,11 +36,6 @@ RATIO = "slo:picket_slo_errors_per_event:ratio_rate"
 def setUpModule():
     if support.EMULATED:
         raise unittest.SkipTest("the workbench is not built for boards")
-
-
-def picket(*arguments):
-    return subprocess.run([PICKET, *map(str, arguments)], capture_output=True, text=True,
-                          timeout=20 * support.PATIENCE)
 
 
 def starts(alert, severity):
