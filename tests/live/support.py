@@ -338,6 +338,16 @@ class Prometheus(Program):
         super().__init__(folder, "prometheus", f"--config.file={conf}", "--log.level=warn",
                          f"--storage.tsdb.path={folder}/tsdb", *options,
                          f"--web.listen-address=127.0.0.1:{self.port}", port=self.port)
+        try:
+            wait_until(self.is_ready, "Prometheus is ready", 30)
+        except BaseException:
+            self.close()
+            raise
+
+    def is_ready(self):
+        with contextlib.suppress(OSError):
+            return fetch(self.url + "/-/ready")
+        return False
 
     def ask(self, path, **parameters):
         """The `data` of its HTTP API's answer."""
