@@ -46,6 +46,14 @@ struct targets {
     unsigned count;
 };
 
+/* Between two pushes there is nothing to see; Grafana's rate interval is four of these. */
+static void append_min_step(struct buffer *out, const struct fleet *fleet)
+{
+    char text[VALUE_PRINT_BYTES];
+    usec_t push_us = fleet->push_interval_us > 0 ? fleet->push_interval_us : USEC_PER_MINUTE;
+    json_text(out, "interval", value_print_duration(push_us, text, sizeof text));
+}
+
 static void append_target(struct targets *targets, const char *expression, const char *legend)
 {
     struct buffer *out = targets->out;
@@ -61,6 +69,7 @@ static void append_target(struct targets *targets, const char *expression, const
               type == PANEL_TABLE  ? "table"
               : type == PANEL_HEAT ? "heatmap"
                                    : "time_series");
+    append_min_step(out, targets->fleet);
     json_flag(out, "instant", is_now(type));
     json_flag(out, "range", !is_now(type));
     buffer_append_byte(out, '}');
@@ -77,7 +86,8 @@ static bool is_new_latency(const struct fleet *fleet, size_t at)
     return fleet->slos[at].threshold_us > 0;
 }
 
-/* A threshold is no series. This one is there only while the probe that is chosen has the SLO. */
+/* A threshold is no series. This one is there only while the probe that is chosen has the SLO. No
+ * more of them than there are letters. */
 static void append_latency_objectives(struct targets *targets)
 {
     const struct fleet *fleet = targets->fleet;
@@ -210,16 +220,18 @@ static void append_column(struct overrides *overrides, const struct panel_query 
 static void append_links(struct overrides *overrides, const struct dashboard *dashboard)
 {
     bool one_site = !dashboard->variables[0].many;
-    const char *site = one_site ? "${site:queryparam}" : "var-site=${__data.fields.site}";
+    const char *site =
+        one_site ? "${site:queryparam}" : "var-site=${__data.fields.site:percentencode}";
     begin_override(overrides, "byName", "site");
-    buffer_append_string(overrides->out, "{\"id\":\"links\",\"value\":[{\"title\":\"This site\","
-                                         "\"url\":\"/d/picket-site?${datasource:queryparam}&"
-                                         "var-site=${__value.text}&${__url_time_range}\"}]}]}");
+    buffer_append_string(overrides->out,
+                         "{\"id\":\"links\",\"value\":[{\"title\":\"This site\","
+                         "\"url\":\"/d/picket-site?${datasource:queryparam}&"
+                         "var-site=${__value.text:percentencode}&${__url_time_range}\"}]}]}");
     begin_override(overrides, "byName", "probe");
     buffer_printf(overrides->out,
                   "{\"id\":\"links\",\"value\":[{\"title\":\"This probe\","
                   "\"url\":\"/d/picket-probe?${datasource:queryparam}&%s&"
-                  "var-probe=${__value.text}&${__url_time_range}\"}]}]}",
+                  "var-probe=${__value.text:percentencode}&${__url_time_range}\"}]}]}",
                   site);
 }
 
@@ -286,14 +298,6 @@ static void append_field_config(struct buffer *out, const struct dashboard *dash
     buffer_append_byte(out, '}');
 }
 
-/* The shortest step: between two pushes there is nothing to see, and a rate needs four of them. */
-static void append_interval(struct buffer *out, const struct fleet *fleet)
-{
-    char text[VALUE_PRINT_BYTES];
-    usec_t push_us = fleet->push_interval_us > 0 ? fleet->push_interval_us : USEC_PER_MINUTE;
-    json_text(out, "interval", value_print_duration(push_us, text, sizeof text));
-}
-
 void dashboard_panel_write(struct buffer *out, const struct dashboard *dashboard,
                            const struct panel *panel, const struct fleet *fleet)
 {
@@ -306,7 +310,6 @@ void dashboard_panel_write(struct buffer *out, const struct dashboard *dashboard
     json_text(out, "title", panel->title);
     json_text(out, "description", panel->description);
     dashboard_datasource_write(out);
-    append_interval(out, fleet);
     append_targets(out, panel, fleet);
     append_field_config(out, dashboard, panel, fleet);
     json_name(out, "options");

@@ -1,6 +1,6 @@
-/* What rules and dashboards have to know of a fleet, read from the configurations of its sites one by
- * one: who there is, which SLOs have which window, where they push to and how often. All else the
- * series say themselves, so rules do not grow with the fleet, but for its inventory.
+/* What rules and dashboards have to know of a fleet, read from the configurations of its sites one
+ * by one: who there is, which SLOs have which window, where they push to and how often. All else
+ * the series say themselves, so rules do not grow with the fleet, but for its inventory.
  *
  * Memory: from the heap, grown as sites are added. */
 #ifndef PICKET_FLEET_H

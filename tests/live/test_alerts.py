@@ -118,7 +118,8 @@ class AlertTest(LiveTest):
 
     def wait_told(self, wanted, path, seconds, **labels):
         try:
-            wait_until(lambda: self.webhook.statuses(path, **labels) == wanted, f"{wanted}", seconds)
+            wait_until(lambda: self.webhook.statuses(path, **labels) == wanted, str(wanted),
+                       seconds)
         except AssertionError as error:
             raise AssertionError(f"{error} of {labels} at {path}: {self.webhook.told}") from None
 
