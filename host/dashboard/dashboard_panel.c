@@ -131,7 +131,7 @@ static void append_targets(struct buffer *out, const struct panel *panel, const 
 #define STAT(text_mode)                                                                            \
     "{" REDUCE ",\"orientation\":\"auto\",\"colorMode\":\"value\",\"graphMode\":\"none\","         \
     "\"justifyMode\":\"auto\",\"textMode\":\"" text_mode "\",\"wideLayout\":true,"                 \
-    "\"showPercentChange\":false,\"percentChangeColorMode\":\"standard\"}"
+    "\"showPercentChange\":false}"
 #define LINES(fill, stacking)                                                                      \
     "{\"drawStyle\":\"line\",\"lineWidth\":1,\"fillOpacity\":" fill ",\"showPoints\":\"auto\","    \
     "\"spanNulls\":false,\"stacking\":{\"mode\":\"" stacking "\",\"group\":\"A\"},"                \
@@ -156,8 +156,7 @@ static const struct plugin plugins[] = {
                       "{\"fillOpacity\":80,\"lineWidth\":0}", "thresholds"},
     [PANEL_BARS] = {"bargauge",
                     "{" REDUCE ",\"orientation\":\"horizontal\",\"displayMode\":\"basic\","
-                    "\"legend\":{\"calcs\":[],\"displayMode\":\"list\",\"placement\":\"bottom\","
-                    "\"showLegend\":false},\"maxVizHeight\":300,\"minVizHeight\":16,"
+                    "\"maxVizHeight\":300,\"minVizHeight\":16,"
                     "\"minVizWidth\":8,\"namePlacement\":\"auto\",\"showUnfilled\":true,"
                     "\"sizing\":\"auto\",\"valueMode\":\"color\"}",
                     NULL, "thresholds"},
@@ -170,9 +169,7 @@ static const struct plugin plugins[] = {
                     "\"showValue\":\"never\",\"tooltip\":{\"mode\":\"single\"},"
                     "\"yAxis\":{\"axisPlacement\":\"left\",\"reverse\":false,\"unit\":\"s\"}}",
                     "{\"scaleDistribution\":{\"type\":\"linear\"}}", NULL},
-    [PANEL_TABLE] = {"table",
-                     "{\"frameIndex\":0,\"showHeader\":true,\"cellHeight\":\"sm\",\"footer\":"
-                     "{\"show\":false,\"reducer\":[\"sum\"],\"countRows\":false}}",
+    [PANEL_TABLE] = {"table", "{\"frameIndex\":0,\"showHeader\":true,\"cellHeight\":\"sm\"}",
                      "{\"align\":\"auto\",\"cellOptions\":{\"type\":\"auto\"},\"filterable\":true,"
                      "\"inspect\":false}",
                      "thresholds"},
