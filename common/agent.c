@@ -10,6 +10,7 @@
 
 #include "agent_parts.h"
 #include "hash.h"
+#include "maintenance.h"
 
 /* How soon a prober that refused a start is asked again, when no run ends before. */
 #define START_RETRY_US (100 * USEC_PER_MSEC)
@@ -177,11 +178,26 @@ static void remember_failure(struct target_state *state, const struct result *re
     memcpy(state->last_failure_note, result->note, sizeof state->last_failure_note);
 }
 
+/* A run that begins or ends in maintenance. Without a trusted clock nobody knows, and it counts. */
+static bool is_in_maintenance(const struct agent *agent, const struct result *result, usec_t now_us)
+{
+    struct wall_time wall = clock_wall(&agent->ports.clock);
+    unsigned probe = agent->config->targets[result->target].probe;
+    if (agent->config->maintenance_count == 0 || !wall.trusted) {
+        return false;
+    }
+    usec_t began_us = wall.unix_us - (now_us - result->started_us);
+    usec_t ended_us = began_us + result->duration_us;
+    return maintenance_holds(agent->config, probe, began_us / USEC_PER_MSEC) ||
+           maintenance_holds(agent->config, probe, ended_us / USEC_PER_MSEC);
+}
+
 /* Counts and keeps one result, `incoming`. */
 static void book_result(struct agent *agent, bool held_back, usec_t now_us)
 {
-    const struct result *result = &agent->incoming;
+    struct result *result = &agent->incoming;
     unsigned target = result->target;
+    result->maintenance = is_in_maintenance(agent, result, now_us);
     struct target_state *state = &agent->states[target];
     store_result(&agent->store, target, result);
     if (!agent->seen[target] || agent->last[target].outcome != result->outcome) {

@@ -35,6 +35,12 @@
 #ifndef CAP_SLOS_PER_PROBE
 #define CAP_SLOS_PER_PROBE 4
 #endif
+#ifndef CAP_MAINTENANCES /* [maintenance NAME] sections */
+#define CAP_MAINTENANCES 16
+#endif
+#ifndef CAP_MAINTENANCE_TIMES /* of one of them */
+#define CAP_MAINTENANCE_TIMES 8
+#endif
 #ifndef CAP_LABELS /* configured labels on one series: the agent's and the probe's together */
 #define CAP_LABELS 16
 #endif
@@ -86,6 +92,8 @@ _Static_assert(CAP_TEXT_BYTES >= 16 * 1024, "CAP_TEXT_BYTES is less than 16K");
 _Static_assert(CAP_FILES >= 1 && CAP_FILES <= 4096, "CAP_FILES is not 1 to 4096");
 _Static_assert(CAP_LINE_BYTES >= 512, "CAP_LINE_BYTES is less than 512");
 _Static_assert(CAP_SLOS >= 1 && CAP_SLOS_PER_PROBE >= 1, "there is no room for an SLO");
+_Static_assert(CAP_MAINTENANCES >= 1 && CAP_MAINTENANCE_TIMES >= 1,
+               "there is no room for a maintenance");
 _Static_assert(CAP_LABELS >= 1 && CAP_VALUES >= 1, "there is no room for a label or a value");
 _Static_assert(CAP_VALUE_TEXT_BYTES >= 8 && CAP_NOTE_BYTES >= 64 && CAP_CERT_TEXT_BYTES >= 64,
                "texts of results are cut too short");

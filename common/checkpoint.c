@@ -164,6 +164,14 @@ static void put_target(struct buffer *out, const struct target *target, const st
     end_item(out, begin);
 }
 
+static void put_maintenance(struct buffer *out, uint32_t id, uint64_t runs)
+{
+    size_t begin = begin_item(out, CHECKPOINT_MAINTENANCE);
+    put_varint(out, id);
+    put_varint(out, runs);
+    end_item(out, begin);
+}
+
 static void put_slo_clock(struct buffer *out, const struct slo_clock *clock)
 {
     size_t begin = begin_item(out, CHECKPOINT_SLO_CLOCK);
@@ -245,6 +253,10 @@ size_t checkpoint_encode(const struct checkpoint *checkpoint, const struct ledge
                                 .probe = ledger_text(ledger, entry->probe),
                                 .instance = ledger_text(ledger, entry->instance)};
         put_target(&out, &target, &totals->slis[i]);
+        if (totals->slis[i].maintenance > 0) {
+            put_maintenance(&out, entry->id, totals->slis[i].maintenance);
+            items++;
+        }
     }
     if (totals->slos.count > 0) {
         put_slo_clock(&out, &totals->slos.clock);
@@ -330,9 +342,10 @@ size_t checkpoint_bound(const struct config *config)
                                 .instance = config_instance(config, i)};
         fill_sli(&sli, probe->section.kind->reasons);
         put_target(&out, &target, &sli);
+        put_maintenance(&out, LEDGER_ID_END, COUNT_MAX);
         put_longest_slos(&out, probe);
     }
     put_slo_clock(&out, &longest_clock);
     put_end(&out, 0);
-    return CHECKPOINT_HEAD_BYTES + out.used + (CHECKPOINT_HEAD_BYTES + out.used) / 2;
+    return CHECKPOINT_HEAD_BYTES + out.used + (CHECKPOINT_HEAD_BYTES + out.used) / 4;
 }

@@ -31,7 +31,7 @@ size_t checkpoint_encode(const struct checkpoint *checkpoint, const struct ledge
 MUST_CHECK bool checkpoint_decode(const uint8_t *bytes, size_t size, struct checkpoint *checkpoint,
                                   struct ledger *ledger);
 /* What areas are sized by: the bytes the targets of this configuration can need at most (as long as
- * each counts below 2^35: a hundred years of ten runs a second), and half as much again for those
+ * each counts below 2^35: a hundred years of ten runs a second), and a quarter more for those
  * that will be added or removed later. */
 size_t checkpoint_bound(const struct config *config);
 

@@ -17,6 +17,7 @@ enum checkpoint_item {
     CHECKPOINT_RUN_END = 3,
     CHECKPOINT_SLO_CLOCK = 4,
     CHECKPOINT_SLO = 5,
+    CHECKPOINT_MAINTENANCE = 6,
 };
 
 /* Flags of the axis of objectives. */

@@ -220,6 +220,19 @@ static bool take_target(struct source *item, struct ledger *ledger)
     return !item->bad && item->left == 0;
 }
 
+static bool take_maintenance(struct source *item, struct ledger *ledger)
+{
+    uint32_t id = take_count(item, ledger->next_id - 1);
+    uint64_t runs = take_varint(item);
+    int index = ledger_find(ledger, id);
+    if (item->bad || item->left > 0 || index < 0 || runs == 0 ||
+        ledger->totals.slis[index].maintenance != 0) {
+        return false;
+    }
+    ledger->totals.slis[index].maintenance = runs;
+    return true;
+}
+
 static bool take_slo_clock(struct source *item, struct slo_clock *clock)
 {
     *clock = (struct slo_clock){.boot = take_u64(item)};
@@ -327,6 +340,9 @@ bool checkpoint_decode(const uint8_t *bytes, size_t size, struct checkpoint *che
             break;
         case CHECKPOINT_RUN_END:
             good = take_run_end(&item, ledger);
+            break;
+        case CHECKPOINT_MAINTENANCE:
+            good = take_maintenance(&item, ledger);
             break;
         case CHECKPOINT_SLO_CLOCK:
             good = take_slo_clock(&item, &ledger->totals.slos.clock);

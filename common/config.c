@@ -77,6 +77,16 @@ struct config_section *config_fixed_section(struct config *config, unsigned fixe
     return (struct config_section *)(void *)((char *)config + config_fixed_sections[fixed].offset);
 }
 
+bool config_is_maintenance(const struct config *config, const struct config_section *section)
+{
+    for (unsigned i = 0; i < config->maintenance_count; i++) {
+        if (section == &config->maintenances[i].section) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct config_key *config_own_keys(const struct config *config,
                                          const struct config_section *section, unsigned *count,
                                          unsigned *first)
@@ -94,8 +104,8 @@ const struct config_key *config_own_keys(const struct config *config,
             return fixed->keys;
         }
     }
-    *count = 0;
-    return NULL;
+    *count = config_is_maintenance(config, section) ? MAINTENANCE_KEY_COUNT : 0;
+    return *count > 0 ? config_maintenance_keys : NULL;
 }
 
 const struct config_key *config_key(const struct config_section *section,
@@ -236,6 +246,10 @@ const char *config_title(const struct config *config, const struct config_sectio
 {
     if (section->kind != NULL) {
         (void)snprintf(out, size, "[%s %s]", section->kind->name, config->text + section->name);
+        return out;
+    }
+    if (config_is_maintenance(config, section)) {
+        (void)snprintf(out, size, "[" CONFIG_MAINTENANCE " %s]", config->text + section->name);
         return out;
     }
     (void)snprintf(out, size, "[]");

@@ -89,6 +89,8 @@ enum watchdog_key {
     WATCHDOG_KEY_COUNT
 };
 
+enum maintenance_key { MAINTENANCE_TIME, MAINTENANCE_PROBE, MAINTENANCE_KEY_COUNT };
+
 /* One `key = value` line. */
 struct setting {
     uint16_t key;  /* its id; until config_finish() has approved, also marks of config_parts.h */
@@ -100,7 +102,7 @@ struct setting {
 };
 
 struct config_section {
-    const struct probe_kind *kind; /* NULL for agent, push, watchdog, defaults */
+    const struct probe_kind *kind; /* NULL for all but a probe */
     uint32_t name;                 /* offset into config.text */
     uint16_t file;
     uint32_t line; /* of the section's header; 0: the section is not in the file */
@@ -134,6 +136,20 @@ struct config_probe {
 };
 #define CONFIG_NO_PROBE UINT16_MAX
 
+/* When a maintenance holds: once, or on some days of the week; all UTC. */
+struct config_times {
+    int64_t from_ms, until_ms; /* Unix time; once */
+    uint8_t days;              /* bit 0 is Sunday; 0: once */
+    uint16_t start_minute, minutes;
+};
+
+struct config_maintenance {
+    struct config_section section;
+    uint8_t times_count;
+    struct config_times times[CAP_MAINTENANCE_TIMES];
+    uint8_t probes[(CAP_PROBES + 7) / 8]; /* a bit each */
+};
+
 struct config_target {
     uint16_t probe;
     uint16_t key;      /* the KEY_TARGET key that named it */
@@ -144,9 +160,10 @@ struct config {
     struct config_section agent, push, watchdog, defaults;
     uint8_t label_count;
     struct config_label labels[CAP_LABELS]; /* the agent's own series' */
-    uint16_t probe_count, target_count, setting_count, file_count;
+    uint16_t probe_count, target_count, setting_count, file_count, maintenance_count;
     uint32_t text_used;
     struct config_probe probes[CAP_PROBES];
+    struct config_maintenance maintenances[CAP_MAINTENANCES];
     struct config_target targets[CAP_TARGETS]; /* in the order of the file, grouped by probe */
     struct setting settings[CAP_SETTINGS];
     uint32_t files[CAP_FILES]; /* offsets of their names */
@@ -272,6 +289,7 @@ const char *config_store(const struct config *config);
 extern const struct config_key config_agent_keys[AGENT_KEY_COUNT];
 extern const struct config_key config_push_keys[PUSH_KEY_COUNT];
 extern const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT];
+extern const struct config_key config_maintenance_keys[MAINTENANCE_KEY_COUNT];
 extern const struct config_key config_probe_keys[PROBE_KEY_COUNT];
 
 #endif

@@ -27,9 +27,21 @@ static void report_unknown(struct config_loader *loader, const struct config_sec
     const char *near = near_probe(config, name);
 
     config_error_at(
-        config, section, setting, loader->errors, "'depends_on': no probe is named '%.*s'%s%s%s",
-        config_shown(name, setting->length), name, near != NULL ? "; did you mean '" : "",
-        near != NULL ? near : "", near != NULL ? "'?" : "");
+        config, section, setting, loader->errors, "'%s': no probe is named '%.*s'%s%s%s",
+        config_key(section, config, setting->key)->name, config_shown(name, setting->length), name,
+        near != NULL ? "; did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+}
+
+unsigned config_named_probe(struct config_loader *loader, const struct config_section *section,
+                            const struct setting *setting)
+{
+    const struct config *config = loader->config;
+    unsigned index = config_find_probe(config, config_setting_text(config, setting));
+
+    if (index == CONFIG_NO_PROBE) {
+        report_unknown(loader, section, setting);
+    }
+    return index;
 }
 
 /* The probe that `section` (a probe's or [defaults]) names itself; NO_PROBE when it names none. */
@@ -42,10 +54,8 @@ static unsigned named_probe(struct config_loader *loader, const struct config_se
     if (setting == NULL) {
         return CONFIG_NO_PROBE;
     }
-    index = config_find_probe(config, config_setting_text(config, setting));
-    if (index == CONFIG_NO_PROBE) {
-        report_unknown(loader, section, setting);
-    } else if (section == &config->probes[index].section) {
+    index = config_named_probe(loader, section, setting);
+    if (index != CONFIG_NO_PROBE && section == &config->probes[index].section) {
         config_error_at(config, section, setting, loader->errors,
                         "'depends_on' names the probe itself");
         index = CONFIG_NO_PROBE;

@@ -294,6 +294,19 @@ const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT] = {
                                  .help = "log and count actions, but do not run them"},
 };
 
+const struct config_key config_maintenance_keys[MAINTENANCE_KEY_COUNT] = {
+    [MAINTENANCE_TIME] = {.name = "time",
+                          .type = SETTING_TEXT,
+                          .flags = KEY_REPEATS,
+                          .help = "when, in UTC: 'FROM UNTIL' like 2026-12-01T22:00:00Z "
+                                  "2026-12-02T02:00:00Z, 'daily 02:00-04:00', 'sat,sun "
+                                  "22:00-02:00'"},
+    [MAINTENANCE_PROBE] = {.name = "probe",
+                           .type = SETTING_TEXT,
+                           .flags = KEY_REPEATS,
+                           .help = "a probe that is not judged then; unset: all"},
+};
+
 const struct config_key config_probe_keys[PROBE_KEY_COUNT] = {
     [PROBE_INTERVAL] = {.name = "interval",
                         .type = SETTING_DURATION,

@@ -53,6 +53,9 @@ static void insert_setting(struct config_loader *loader, const struct setting *s
     for (unsigned i = 0; behind > 0 && i < config->probe_count; i++) {
         shift_slice(&config->probes[i].section, at);
     }
+    for (unsigned i = 0; behind > 0 && i < config->maintenance_count; i++) {
+        shift_slice(&config->maintenances[i].section, at);
+    }
 }
 
 static bool settings_full(struct config_loader *loader, unsigned line)
@@ -135,6 +138,9 @@ static void suggest_section(const struct config_loader *loader, const char *name
             (void)snprintf(out, size, "; it is a key of [%s]", config_fixed_sections[i].name);
             return;
         }
+    }
+    if (has_key(config_maintenance_keys, MAINTENANCE_KEY_COUNT, name)) {
+        (void)snprintf(out, size, "; it is a key of [" CONFIG_MAINTENANCE " NAME]");
     }
 }
 

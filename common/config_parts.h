@@ -2,7 +2,8 @@
  *
  * config_lines reads raw lines, config_sections and config_parse make sections and settings of
  * them, config_value reads one value; config_check, config_resolve, config_labels, config_slo,
- * config_depends, config_store and config_watchdog do the cross checks; config has the accessors.
+ * config_depends, config_maintenance, config_store and config_watchdog do the cross checks; config
+ * has the accessors.
  */
 #ifndef PICKET_CONFIG_PARTS_H
 #define PICKET_CONFIG_PARTS_H
@@ -26,7 +27,8 @@ enum {
     LIMIT_TEXT = 4,
     LIMIT_FILES = 8,
     LIMIT_TARGETS = 16,
-    LIMIT_SLOS = 32
+    LIMIT_SLOS = 32,
+    LIMIT_MAINTENANCES = 64
 };
 
 /* The sections without a name. */
@@ -38,6 +40,11 @@ struct config_fixed {
 };
 enum { CONFIG_FIXED_COUNT = 4 };
 extern const struct config_fixed config_fixed_sections[CONFIG_FIXED_COUNT];
+
+/* The word of the sections of struct config_maintenance. */
+#define CONFIG_MAINTENANCE "maintenance"
+/* True when it is one of theirs. */
+bool config_is_maintenance(const struct config *config, const struct config_section *section);
 
 struct config_section *config_fixed_section(struct config *config, unsigned fixed);
 /* The table a section's own keys are in, and the id of its first. */
@@ -129,6 +136,12 @@ bool config_times_unknown(const struct config *config, const struct config_secti
 
 /* config_depends: depends_on of all probes, and circles among them. */
 void config_resolve_depends(struct config_loader *loader);
+/* Index of the probe a setting names; CONFIG_NO_PROBE, and reported, when there is none. */
+unsigned config_named_probe(struct config_loader *loader, const struct config_section *section,
+                            const struct setting *setting);
+
+/* config_maintenance: after all probes are known. */
+void config_resolve_maintenance(struct config_loader *loader);
 
 /* config_store: whether the store fits what it is to hold, and what it lies on. After all probes
  * are resolved. */

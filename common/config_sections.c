@@ -59,46 +59,36 @@ bool config_is_name(const char *name)
            strchr("._-", name[0]) == NULL;
 }
 
-static void check_name(struct config_loader *loader, const char *kind, const char *name,
-                       unsigned line)
+static void check_name(struct config_loader *loader, const char *word, const char *what,
+                       const char *name, unsigned line)
 {
-    unsigned other = config_find_probe(loader->config, name);
-    char where[WHERE_BYTES];
-
     if (*name == '\0') {
-        config_error(loader->errors, loader->file_name, line,
-                     "a probe needs a name: write [%s NAME]", kind);
+        config_error(loader->errors, loader->file_name, line, "a %s needs a name: write [%s NAME]",
+                     what, word);
     } else if (!config_is_name(name)) {
         config_error(loader->errors, loader->file_name, line,
                      "the name '%.*s' is not allowed: 1 to %d of a-z 0-9 . _ -, the first a letter "
                      "or digit",
                      config_shown(name, strlen(name)), name, CAP_NAME_BYTES - 1);
-    } else if (other != CONFIG_NO_PROBE) {
-        const struct config_section *first = &loader->config->probes[other].section;
-
-        config_error(loader->errors, loader->file_name, line,
-                     "the name '%s' is already used in %s: names are unique across all kinds", name,
-                     config_place(loader, first->file, first->line, where, sizeof(where)));
     }
 }
 
-static void open_probe(struct config_loader *loader, const struct probe_kind *kind,
-                       const char *name, unsigned line)
+static void report_used(struct config_loader *loader, const struct config_section *first,
+                        const char *name, const char *among, unsigned line)
+{
+    char where[WHERE_BYTES];
+
+    config_error(loader->errors, loader->file_name, line,
+                 "the name '%s' is already used in %s: names are unique %s", name,
+                 config_place(loader, first->file, first->line, where, sizeof(where)), among);
+}
+
+/* Settings go to this new section from now on; false when its name finds no room. */
+static bool open_named(struct config_loader *loader, struct config_section *section,
+                       const struct probe_kind *kind, const char *name, unsigned line)
 {
     struct config *config = loader->config;
-    struct config_section *section;
 
-    check_name(loader, kind->name, name, line);
-    loader->keys = kind->keys;
-    loader->key_count = kind->key_count;
-    loader->first_key = KIND_KEY_FIRST;
-    if (config->probe_count == CAP_PROBES) {
-        config_limit(loader, LIMIT_PROBES, loader->file_name, line, "more than %d probes",
-                     CAP_PROBES);
-        discard(loader, kind);
-        return;
-    }
-    section = &config->probes[config->probe_count].section;
     *section = (struct config_section){.kind = kind,
                                        .file = loader->current_file,
                                        .line = line,
@@ -108,13 +98,61 @@ static void open_probe(struct config_loader *loader, const struct probe_kind *ki
                      "the texts of the configuration have more than %d bytes; the rest is not read",
                      CAP_TEXT_BYTES);
         discard(loader, kind);
-        return;
+        return false;
     }
-    config->probe_count++;
     loader->section = section;
+    return true;
 }
 
-/* Index of a section word: fixed ones first, then kinds; the count of both when it is none. */
+static void open_probe(struct config_loader *loader, const struct probe_kind *kind,
+                       const char *name, unsigned line)
+{
+    struct config *config = loader->config;
+    unsigned other = config_find_probe(config, name);
+
+    check_name(loader, kind->name, "probe", name, line);
+    if (other != CONFIG_NO_PROBE && config_is_name(name)) {
+        report_used(loader, &config->probes[other].section, name, "across all kinds", line);
+    }
+    loader->keys = kind->keys;
+    loader->key_count = kind->key_count;
+    loader->first_key = KIND_KEY_FIRST;
+    if (config->probe_count == CAP_PROBES) {
+        config_limit(loader, LIMIT_PROBES, loader->file_name, line, "more than %d probes",
+                     CAP_PROBES);
+        discard(loader, kind);
+    } else if (open_named(loader, &config->probes[config->probe_count].section, kind, name, line)) {
+        config->probe_count++;
+    }
+}
+
+static void open_maintenance(struct config_loader *loader, const char *name, unsigned line)
+{
+    struct config *config = loader->config;
+
+    check_name(loader, CONFIG_MAINTENANCE, CONFIG_MAINTENANCE, name, line);
+    for (unsigned i = 0; i < config->maintenance_count && config_is_name(name); i++) {
+        const struct config_section *other = &config->maintenances[i].section;
+
+        if (strcmp(config->text + other->name, name) == 0) {
+            report_used(loader, other, name, "among maintenances", line);
+        }
+    }
+    loader->keys = config_maintenance_keys;
+    loader->key_count = MAINTENANCE_KEY_COUNT;
+    loader->first_key = 0;
+    if (config->maintenance_count == CAP_MAINTENANCES) {
+        config_limit(loader, LIMIT_MAINTENANCES, loader->file_name, line,
+                     "more than %d maintenances", CAP_MAINTENANCES);
+        discard(loader, NULL);
+    } else if (open_named(loader, &config->maintenances[config->maintenance_count].section, NULL,
+                          name, line)) {
+        config->maintenance_count++;
+    }
+}
+
+/* Index of a section word: fixed ones first, then maintenance, then kinds; the count of all when it
+ * is none. */
 static unsigned find_word(const char *const *words, unsigned count, const char *word)
 {
     unsigned i = 0;
@@ -132,6 +170,7 @@ static unsigned list_words(const struct config_loader *loader, const char **word
     for (unsigned i = 0; i < CONFIG_FIXED_COUNT; i++) {
         words[count++] = config_fixed_sections[i].name;
     }
+    words[count++] = CONFIG_MAINTENANCE;
     for (unsigned i = 0; i < loader->kind_count && count < NAMES_MAX; i++) {
         words[count++] = loader->kinds[i]->name;
     }
@@ -180,7 +219,7 @@ static const char *split_header(char *header, const char **name)
 void config_take_section(void *context, const char *header, unsigned line)
 {
     struct config_loader *loader = context;
-    const char *words[NAMES_MAX + CONFIG_FIXED_COUNT + 1];
+    const char *words[NAMES_MAX + CONFIG_FIXED_COUNT + 2];
     unsigned count = list_words(loader, words), index;
     char copy[CONFIG_TITLE_BYTES];
     const char *word, *name, *near;
@@ -204,7 +243,9 @@ void config_take_section(void *context, const char *header, unsigned line)
                          "[%s] takes no name: write it alone between [ and ]", words[index]);
         }
         open_fixed(loader, index, line);
+    } else if (index == CONFIG_FIXED_COUNT) {
+        open_maintenance(loader, name, line);
     } else if (index < count) {
-        open_probe(loader, loader->kinds[index - CONFIG_FIXED_COUNT], name, line);
+        open_probe(loader, loader->kinds[index - CONFIG_FIXED_COUNT - 1], name, line);
     }
 }

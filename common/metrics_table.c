@@ -127,6 +127,11 @@ static void missed(struct walk *walk)
     walk_sample(walk, (double)walk->sli->missed);
 }
 
+static void maintenance(struct walk *walk)
+{
+    walk_sample(walk, (double)walk->sli->maintenance);
+}
+
 static void slo_objective(struct walk *walk)
 {
     char name[METRICS_SLO_NAME_BYTES];
@@ -420,6 +425,8 @@ const struct family metrics_families[] = {
            durations),
     ALWAYS(METRIC_COUNTER, "picket_probe_missed_total", "Scheduled runs that were not made",
            missed),
+    ALWAYS(METRIC_COUNTER, "picket_probe_maintenance_total",
+           "Runs in maintenance, which count in no other series", maintenance),
     ALWAYS(METRIC_GAUGE, "picket_slo_objective_ratio", "Share of good events the SLO asks for",
            slo_objective),
     ALWAYS(METRIC_COUNTER, "picket_slo_events_total", "Events of the SLO", slo_events),

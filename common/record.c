@@ -110,6 +110,7 @@ struct record record_of_result(uint32_t target, const struct result *result)
         .outcome = result->outcome,
         .reason = result->reason,
         .phase = result->phase,
+        .maintenance = result->maintenance,
         .at_us = at_us - at_us % USEC_PER_MSEC,
         .duration_us = steps * RECORD_DURATION_STEP_US,
     };
@@ -172,8 +173,14 @@ static size_t put_result(const struct record_coder *coder, const struct record *
 {
     struct record_rhythm rhythm = record_rhythm_of(coder, record->target);
     bool success = record->outcome == OUTCOME_SUCCESS;
-    size_t count = bytes_put_varint(to, (uint64_t)record->target * 2 + (success ? 0 : 1));
-    if (!success) {
+    bool plain = success && !record->maintenance;
+    size_t count = bytes_put_varint(to, (uint64_t)record->target * 2 + (plain ? 0 : 1));
+    if (record->maintenance) {
+        to[count++] = RECORD_CODE_MAINTENANCE;
+    }
+    if (success && !plain) {
+        to[count++] = RECORD_CODE_MAINTENANCE_SUCCESS;
+    } else if (!success) {
         to[count++] = record->outcome == OUTCOME_FAILURE ? record_reason_code(record->reason)
                                                          : (uint8_t)RECORD_CODE_UNKNOWN;
         to[count++] = phase_codes[record->phase];

@@ -33,6 +33,7 @@ struct record {
     enum outcome outcome;   /* RESULT */
     enum reason reason;     /* RESULT; REASON_NONE unless it failed */
     enum phase phase;       /* RESULT; PHASE_NONE on success */
+    bool maintenance;       /* RESULT; it is kept, but enters no indicator */
     usec_t at_us;           /* RESULT: start, RUN: now. Monotonic, cut to the millisecond on disk */
     usec_t duration_us;     /* RESULT; a multiple of RECORD_DURATION_STEP_US */
     uint8_t counter;        /* COUNT: its code (ledger.h) */

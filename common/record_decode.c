@@ -93,13 +93,21 @@ static void take_of_agent(const struct record_coder *coder, struct source *sourc
     }
 }
 
-/* Anything about a target but a success. */
+/* Anything about a target but a plain success. */
 static void take_of_target(const struct record_coder *coder, struct source *source, uint8_t sort,
                            struct record *record, struct record_times *times)
 {
     if (sort == RECORD_CODE_MISSED) {
         record->sort = RECORD_MISSED;
         record->count = take_varint(source);
+        return;
+    }
+    record->maintenance = sort == RECORD_CODE_MAINTENANCE;
+    if (record->maintenance) {
+        sort = *take(source, 1);
+    }
+    if (record->maintenance && sort == RECORD_CODE_MAINTENANCE_SUCCESS) {
+        take_times(coder, source, record, times);
         return;
     }
     record->outcome = sort == RECORD_CODE_UNKNOWN ? OUTCOME_UNKNOWN : OUTCOME_FAILURE;

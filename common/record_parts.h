@@ -14,6 +14,8 @@ enum record_code {
     RECORD_CODE_COUNT = 66, /* from here with id 0: the agent's own */
     RECORD_CODE_RUN = 67,
     RECORD_CODE_CLOCK = 68,
+    RECORD_CODE_MAINTENANCE = 69,         /* with an id: a result; what it is follows */
+    RECORD_CODE_MAINTENANCE_SUCCESS = 70, /* behind it only */
 };
 
 #define RECORD_AT_MAX_US (BLOCK_TIME_MAX_MS * USEC_PER_MSEC)

@@ -123,6 +123,7 @@ struct result {
     enum reason reason;           /* REASON_NONE unless outcome is failure */
     enum phase phase;             /* where it ended badly; PHASE_NONE on success */
     bool decided;                 /* false: the run has not come to its verdict */
+    bool maintenance;             /* set by the agent: it is judged by nobody */
     usec_t started_us;            /* monotonic */
     usec_t duration_us;           /* whole run, resolve included */
     uint32_t phases_reached;      /* PHASE_BIT of each phase that has a duration */

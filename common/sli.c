@@ -160,6 +160,7 @@ void sli_subtract(struct sli *sli, const struct sli *told)
         sli->failures[i] -= told->failures[i];
     }
     sli->missed -= told->missed;
+    sli->maintenance -= told->maintenance;
     subtract_buckets(sli->duration.buckets, told->duration.buckets, sli->duration.bound_count + 1);
     sli->duration.count -= told->duration.count;
     sli->duration.sum_us -= told->duration.sum_us;
@@ -179,7 +180,9 @@ static void add_result(struct sli *sli, const struct record *record)
 
 void sli_add(struct sli *sli, const struct record *record)
 {
-    if (record->sort == RECORD_RESULT) {
+    if (record->sort == RECORD_RESULT && record->maintenance) {
+        sli->maintenance++;
+    } else if (record->sort == RECORD_RESULT) {
         add_result(sli, record);
     } else if (record->sort == RECORD_MISSED) {
         sli->missed += record->count;

@@ -43,6 +43,7 @@ struct sli {
     uint64_t results[OUTCOME_COUNT];
     uint64_t failures[REASON_COUNT];
     uint64_t missed;
+    uint64_t maintenance; /* runs in maintenance, which count in nothing else */
     struct histogram duration;
 };
 
@@ -55,7 +56,8 @@ bool sli_bind(struct sli *sli, const struct config_probe *probe);
  * object), has counted; the bounds stay. Bounds may have been added since `sli` counted that part,
  * but before `told` did. */
 void sli_subtract(struct sli *sli, const struct sli *told);
-/* Counts a record of sort RESULT (outcome, reason, duration) or MISSED; others count nothing. */
+/* Counts a record of sort RESULT (outcome, reason, duration; or maintenance) or MISSED; others
+ * count nothing. */
 void sli_add(struct sli *sli, const struct record *record);
 
 struct slo_events {

@@ -31,7 +31,8 @@ static void count_event(struct slo_book *book, const struct record *record)
 void slo_book_apply(struct slo_book *book, const struct record *record)
 {
     slo_clock_follow(&book->clock, record);
-    if (record->sort == RECORD_RESULT && record->outcome != OUTCOME_UNKNOWN) {
+    if (record->sort == RECORD_RESULT && record->outcome != OUTCOME_UNKNOWN &&
+        !record->maintenance) {
         count_event(book, record);
     }
 }

@@ -22,7 +22,8 @@ struct slo_book {
 void slo_book_init(struct slo_book *book);
 /* Copies only what is used. */
 void slo_book_copy(struct slo_book *to, const struct slo_book *from);
-/* Moves time, and counts a result in all histories of its target; `unknown` is no event. */
+/* Moves time, and counts a result in all histories of its target; `unknown`
+ * and runs in maintenance are no events. */
 void slo_book_apply(struct slo_book *book, const struct record *record);
 
 /* Adds an empty history at the end; NULL when there is no room. For decoding. */

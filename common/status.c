@@ -36,6 +36,9 @@ enum status_state status_state(const struct agent *agent, unsigned target)
     if (!agent->seen[target]) {
         return STATUS_WAITING;
     }
+    if (agent->last[target].maintenance && agent->last[target].outcome != OUTCOME_SUCCESS) {
+        return STATUS_MAINTENANCE;
+    }
     switch (agent->last[target].outcome) {
     case OUTCOME_SUCCESS:
         return STATUS_OK;

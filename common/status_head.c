@@ -9,8 +9,8 @@ static const struct {
     const char *word, *colour;
 } states[STATUS_STATE_COUNT] = {
     [STATUS_OK] = {"ok", "\033[32m"},           [STATUS_FAIL] = {"FAIL", "\033[1;31m"},
-    [STATUS_UNKNOWN] = {"unknown", "\033[33m"}, [STATUS_WAITING] = {"waiting", "\033[2m"},
-    [STATUS_OFF] = {"off", "\033[2m"},
+    [STATUS_UNKNOWN] = {"unknown", "\033[33m"}, [STATUS_MAINTENANCE] = {"maint", "\033[2m"},
+    [STATUS_WAITING] = {"waiting", "\033[2m"},  [STATUS_OFF] = {"off", "\033[2m"},
 };
 
 const char *status_word(enum status_state state)

@@ -95,6 +95,7 @@ static void append_counts(struct buffer *out, const struct sli *sli)
     }
     buffer_append_byte(out, '}');
     json_count(out, "missed", sli->missed);
+    json_count(out, "maintenance", sli->maintenance);
 }
 
 /* The last run; all null while there is none. */
@@ -129,6 +130,7 @@ static void append_target(struct buffer *out, const struct agent *agent, unsigne
     json_text(out, "instance", config_instance(agent->config, target));
     json_flag(out, "enabled", probe->enabled);
     json_flag(out, "held_back", agent->states[target].held_back);
+    json_flag(out, "in_maintenance", agent->seen[target] && agent->last[target].maintenance);
     append_last_run(out, agent, target, now_us);
     append_counts(out, agent_sli(agent, target));
     append_last_failure(out, &agent->states[target], now_us);

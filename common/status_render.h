@@ -32,8 +32,9 @@ enum status_state {
     STATUS_OK,
     STATUS_FAIL,
     STATUS_UNKNOWN,
-    STATUS_WAITING, /* for its first result */
-    STATUS_OFF,     /* enabled = off */
+    STATUS_MAINTENANCE, /* its last run was no success, and nobody minds */
+    STATUS_WAITING,     /* for its first result */
+    STATUS_OFF,         /* enabled = off */
     STATUS_STATE_COUNT
 };
 enum status_state status_state(const struct agent *agent, unsigned target);

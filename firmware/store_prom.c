@@ -77,6 +77,11 @@ static void missed(struct prom *prom)
     sample(prom, NULL, NULL, prom->sli->missed);
 }
 
+static void maintenance(struct prom *prom)
+{
+    sample(prom, NULL, NULL, prom->sli->maintenance);
+}
+
 static void flush_samples(struct prom *prom)
 {
     fputs(buffer_text(&prom->out), stdout);
@@ -110,6 +115,8 @@ void store_prom_print(const struct ledger *ledger)
         {"picket_probe_duration_seconds", METRIC_HISTOGRAM, "Duration of successful runs",
          durations},
         {"picket_probe_missed_total", METRIC_COUNTER, "Scheduled runs that were not made", missed},
+        {"picket_probe_maintenance_total", METRIC_COUNTER,
+         "Runs in maintenance, which count in no other series", maintenance},
     };
     static struct prom prom;
     prom.ledger = ledger;

@@ -66,6 +66,7 @@ static inline struct record random_record(struct prng *prng, uint32_t id)
     if (record.outcome == OUTCOME_FAILURE) {
         record.reason = (enum reason)prng_below(prng, REASON_COUNT);
     }
+    record.maintenance = prng_below(prng, 10) == 0;
     return record;
 }
 
@@ -74,6 +75,7 @@ static inline void assert_same_sli(const struct sli *a, const struct sli *b)
     assert_memory_equal(a->results, b->results, sizeof a->results);
     assert_memory_equal(a->failures, b->failures, sizeof a->failures);
     assert_int_equal(a->missed, b->missed);
+    assert_int_equal(a->maintenance, b->maintenance);
     assert_int_equal(a->duration.count, b->duration.count);
     assert_int_equal(a->duration.sum_us, b->duration.sum_us);
     assert_int_equal(a->duration.bound_count, b->duration.bound_count);

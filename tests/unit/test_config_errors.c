@@ -65,9 +65,18 @@ static void config_refuses_wrong_sections_and_reads_on(void **state)
     static const struct bad_row rows[] = {
         {"[wbe a]\nurl = x\n", "1: unknown section [wbe]; did you mean 'web'?\n"},
         {"[agnet]\nsite = x\n", "1: unknown section [agnet]; did you mean 'agent'?\n"},
-        {"[nothing here]\nurl = x\n",
-         "1: unknown section [nothing]; there are: agent push watchdog defaults web bus\n"},
+        {"[nothing here]\nurl = x\n", "1: unknown section [nothing]; there are: agent push "
+                                      "watchdog defaults maintenance web bus\n"},
         {"[web]\nurl = x\n", "1: a probe needs a name: write [web NAME]\n"},
+        {"[maintenance]\ntime = daily 02:00-04:00\n",
+         "1: a maintenance needs a name: write [maintenance NAME]\n"},
+        {"[maintenance a]\ntime = daily 02:00-04:00\n[maintenance a]\ntime = daily 02:00-04:00\n",
+         "3: the name 'a' is already used in line 1: names are unique among maintenances\n"},
+        {"[maintenance a]\n", "1: 'time' is missing: a maintenance without a time never holds\n"},
+        {"[maintenance a]\ntime = daily 02:00-04:00\nprobe = portal\n",
+         "3: 'probe': no probe is named 'portal'\n"},
+        {"[maintenance a]\ntime = 2026-12-02T02:00:00Z 2026-12-01T22:00:00Z\n",
+         "2: 'time': the second time is not after the first\n"},
         {"[agent main]\n", "1: [agent] takes no name: write it alone between [ and ]\n"},
         {"[web A]\nurl = x\n",
          "1: the name 'A' is not allowed: 1 to 63 of a-z 0-9 . _ -, the first a letter or digit\n"},
@@ -115,7 +124,8 @@ static void config_refuses_unknown_repeated_and_secret_keys(void **state)
         {"[push]\nbearer = geheim\n",
          "2: 'bearer': a secret is never written in the file: use bearer_file = PATH\n"},
         {"[nothing]\ntoken = geheim\n",
-         "1: unknown section [nothing]; there are: agent push watchdog defaults web bus\n"
+         "1: unknown section [nothing]; there are: agent push watchdog defaults maintenance web "
+         "bus\n"
          "2: 'token': a secret is never written in the file: use bearer_file = PATH\n"},
         {WEB "bearer_token = geheim\n",
          "3: 'bearer_token': a secret is never written in the file: use bearer_file = PATH\n"},

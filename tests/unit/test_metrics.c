@@ -272,6 +272,10 @@ static const char *const site_text[] = {
     "# TYPE picket_probe_missed_total counter\n",
     "picket_probe_missed_total{" PORTAL_KIND EPOCH "} 0\n",
     "picket_probe_missed_total{" BOILER_KIND EPOCH "} 3\n",
+    "# HELP picket_probe_maintenance_total Runs in maintenance, which count in no other series\n",
+    "# TYPE picket_probe_maintenance_total counter\n",
+    "picket_probe_maintenance_total{" PORTAL_KIND EPOCH "} 0\n",
+    "picket_probe_maintenance_total{" BOILER_KIND EPOCH "} 0\n",
     "# HELP picket_slo_objective_ratio Share of good events the SLO asks for\n",
     "# TYPE picket_slo_objective_ratio gauge\n",
     "picket_slo_objective_ratio{" PORTAL_KIND ",slo=\"availability\"} 0.999\n",
@@ -404,7 +408,7 @@ static void metrics_counters_are_there_at_zero_before_the_first_result(void **st
     assert_true(reader_read_text(&before, walk_text(&view)));
     unsigned count = keep_counters(&after, full);
     assert_int_equal(count,
-                     69 + CAUSE_COUNT - 1 + CARE_COUNT + SITE_ACTION_RESULTS + ROLLOUT_REASONS);
+                     71 + CAUSE_COUNT - 1 + CARE_COUNT + SITE_ACTION_RESULTS + ROLLOUT_REASONS);
     assert_int_equal(keep_counters(&before, zero), count);
     for (unsigned i = 0; i < count; i++) {
         assert_string_equal(zero[i]->key, full[i]->key);

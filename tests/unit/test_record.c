@@ -75,6 +75,7 @@ static struct record any_result(struct prng *prng, int64_t at_ms)
     if (record.outcome != OUTCOME_SUCCESS) {
         record.phase = (enum phase)prng_below(prng, PHASE_NONE + 1);
     }
+    record.maintenance = prng_below(prng, 8) == 0;
     return record;
 }
 

@@ -178,9 +178,11 @@ static void record_unknown_codes_are_refused(void **state)
                 struct record record;
                 record_coder_init(&coder, 0);
                 bool failed = sort >= 1 && sort <= 29 && third <= 10, unknown = sort == 64;
-                bool valid =
-                    agent ? sort == 66 || sort == 67 || (sort == 68 && third <= 1)
-                          : failed || (unknown && third <= 10) || (sort == 65 && third < 128);
+                bool maintained =
+                    sort == 69 && ((third >= 1 && third <= 29) || third == 64 || third == 70);
+                bool valid = agent ? sort == 66 || sort == 67 || (sort == 68 && third <= 1)
+                                   : failed || maintained || (unknown && third <= 10) ||
+                                         (sort == 65 && third < 128);
                 assert_int_equal(record_decode(&coder, bytes, 0, sizeof bytes, &record) > 0, valid);
             }
         }

@@ -73,16 +73,18 @@ static void hear_wall(void)
 
 static void result(uint32_t target, enum outcome outcome, int64_t steps, int64_t ago_ms)
 {
+    bool maintenance = prng_below(&prng, 30) == 0;
     int64_t at_ms = model.now_ms - ago_ms;
     at_ms = at_ms > model.booted_ms ? at_ms : model.booted_ms;
     apply((struct record){.sort = RECORD_RESULT,
                           .target = target,
                           .outcome = outcome,
                           .reason = outcome == OUTCOME_FAILURE ? REASON_TIMEOUT : REASON_NONE,
+                          .maintenance = maintenance,
                           .at_us = (at_ms - model.booted_ms) * USEC_PER_MSEC,
                           .duration_us = steps * RECORD_DURATION_STEP_US});
     model.last_ms = at_ms > model.last_ms ? at_ms : model.last_ms;
-    if (target == ledger.entries[0].id && outcome != OUTCOME_UNKNOWN) {
+    if (target == ledger.entries[0].id && outcome != OUTCOME_UNKNOWN && !maintenance) {
         int64_t axis_ms = at_ms + model.offset_ms;
         assert_true(model.count < EVENTS_MAX);
         model.events[model.count].at_ms = axis_ms > 0 ? axis_ms : 0;

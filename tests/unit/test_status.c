@@ -458,7 +458,8 @@ static void status_json_of_a_site_is_exactly_this(void **state)
         "\"watchdog\":{\"armed\":true,\"timeout_seconds\":60,\"resets_left\":null}},\n",
         "\"targets\":[\n",
         "{\"probe\":\"portal\",\"kind\":\"web\",\"instance\":\"https://portal.example.net/login\",",
-        "\"enabled\":true,\"held_back\":false,\"outcome\":\"success\",\"reason\":null,\"phase\":"
+        "\"enabled\":true,\"held_back\":false,\"in_maintenance\":false,\"outcome\":\"success\","
+        "\"reason\":null,\"phase\":"
         "null,",
         "\"note\":null,\"since_seconds\":300,\"duration_seconds\":0.0452,",
         "\"phases\":{\"resolve\":0.0015,\"connect\":0.02,\"tls\":0},",
@@ -470,32 +471,38 @@ static void status_json_of_a_site_is_exactly_this(void **state)
         "\"fingerprint_sha256\":\"00ff\",\"leaf_not_before\":1700000000,",
         "\"leaf_not_after\":1900000000,\"sent_not_after\":1800000000,",
         "\"verified_not_after\":1850000000},\"results\":{\"success\":1234,\"failure\":2,",
-        "\"unknown\":0},\"missed\":0,\"last_failure\":{\"outcome\":\"failure\",\"reason\":"
+        "\"unknown\":0},\"missed\":0,\"maintenance\":0,\"last_failure\":{\"outcome\":\"failure\","
+        "\"reason\":"
         "\"timeout\",",
         "\"phase\":\"connect\",\"note\":\"no answer\",\"seconds_ago\":330}},\n",
         "{\"probe\":\"boiler\",\"kind\":\"bus\",\"instance\":\"tcp://"
         "10.1.0.40:502\",\"enabled\":true,",
-        "\"held_back\":false,\"outcome\":\"failure\",\"reason\":\"exception\",\"phase\":"
+        "\"held_back\":false,\"in_maintenance\":false,\"outcome\":\"failure\",\"reason\":"
+        "\"exception\",\"phase\":"
         "\"request\",",
         "\"note\":\"power_watts: illegal data address\",\"since_seconds\":59,",
         "\"duration_seconds\":0.012,\"phases\":{\"connect\":0.002,\"request\":0.01},\"facts\":{},",
         "\"values\":[{\"name\":\"flow_celsius\",\"available\":true,\"value\":61.5},",
         "{\"name\":\"power_watts\",\"available\":false,\"value\":null},{\"name\":\"model\",",
         "\"available\":true,\"value\":\"WB-300\"}],\"tls\":null,\"results\":{\"success\":0,",
-        "\"failure\":7,\"unknown\":0},\"missed\":3,\"last_failure\":null},\n",
+        "\"failure\":7,\"unknown\":0},\"missed\":3,\"maintenance\":0,\"last_failure\":null},\n",
         "{\"probe\":\"new\",\"kind\":\"web\",\"instance\":\"http://"
         "new.example.net\",\"enabled\":true,",
-        "\"held_back\":false,\"outcome\":null,\"reason\":null,\"phase\":null,\"note\":null,",
+        "\"held_back\":false,\"in_maintenance\":false,\"outcome\":null,\"reason\":null,\"phase\":"
+        "null,\"note\":null,",
         "\"since_seconds\":null,\"duration_seconds\":null,\"phases\":{},\"facts\":{},\"values\":[]"
         ",",
-        "\"tls\":null,\"results\":{\"success\":0,\"failure\":0,\"unknown\":0},\"missed\":0,",
+        "\"tls\":null,\"results\":{\"success\":0,\"failure\":0,\"unknown\":0},\"missed\":0,"
+        "\"maintenance\":0,",
         "\"last_failure\":null},\n",
         "{\"probe\":\"old\",\"kind\":\"web\",\"instance\":\"http://"
         "old.example.net\",\"enabled\":false,",
-        "\"held_back\":false,\"outcome\":null,\"reason\":null,\"phase\":null,\"note\":null,",
+        "\"held_back\":false,\"in_maintenance\":false,\"outcome\":null,\"reason\":null,\"phase\":"
+        "null,\"note\":null,",
         "\"since_seconds\":null,\"duration_seconds\":null,\"phases\":{},\"facts\":{},\"values\":[]"
         ",",
-        "\"tls\":null,\"results\":{\"success\":0,\"failure\":0,\"unknown\":0},\"missed\":0,",
+        "\"tls\":null,\"results\":{\"success\":0,\"failure\":0,\"unknown\":0},\"missed\":0,"
+        "\"maintenance\":0,",
         "\"last_failure\":null}],\n",
         "\"slos\":[\n",
         "{\"probe\":\"portal\",\"instance\":\"https://portal.example.net/login\",",
