@@ -84,6 +84,17 @@ static const struct panel panels[] = {
      .description = "1 spends the budget in just its window. The page on a fast burn begins at "
                     "14.4, the one on a slower at 6, tickets at 3 and 1",
      .queries = {{BURN("1h"), "{{probe}} {{slo}} {{instance}}"}}},
+    {PANEL_TABLE, 24, 8, .title = "SLOs",
+     .description = "What is left of each error budget, as Prometheus has it and as the device "
+                    "keeps it, which outlasts gaps and short retention; and how fast it burns",
+     .queries = {{"max by (" BY ", slo) (slo:picket_slo_objective:ratio{" IN "})", "objective",
+                  "percentunit"},
+                 {"min by (" BY ", slo) (" BUDGET ")", "left", "percentunit", STEPS_BUDGET},
+                 {"min by (" BY ", slo) (picket_slo_error_budget_remaining_ratio{" IN "})",
+                  "left on the device", "percentunit", STEPS_BUDGET},
+                 {"max by (" BY ", slo) (" BURN("1h") ")", "burn 1h", NULL, STEPS_BURN},
+                 {"max by (" BY ", slo) (" BURN("6h") ")", "burn 6h", NULL, STEPS_BURN},
+                 {"max by (" BY ", slo) (" BURN("3d") ")", "burn 3d", NULL, STEPS_BURN}}},
 
     {PANEL_ROW, .need = NEED_TLS, .title = "Certificates"},
     {PANEL_TABLE, 24, 7, NEED_TLS, .title = "Certificates",
