@@ -1,20 +1,14 @@
 /* Fleet: is any site in trouble, and which. Each table leads to a site or a probe. */
 #include "dashboard.h"
-
+#include "dashboard_promql.h"
 #include "rules.h"
 
-#define IN      "job=\"picket\",site=~\"$site\""
-#define GATEWAY "job=\"" RULES_GATEWAY_JOB "\""
-#define FIRING  "ALERTS{alertname=~\"Picket.+\",alertstate=\"firing\",site=~\"$site\""
-#define HEARD   "time() - push_time_seconds{" IN "} < @"
-#define BUDGET  "slo:picket_slo_error_budget_remaining:ratio{" IN "}"
-#define BURN(w)                                                                                    \
-    "slo:picket_slo_errors_per_event:ratio_rate" w "{" IN "}\n"                                    \
-    "  / (1 - slo:picket_slo_objective:ratio{" IN "})"
+#define IN       "job=\"picket\",site=~\"$site\""
+#define GATEWAY  "job=\"" RULES_GATEWAY_JOB "\""
+#define FIRING   "ALERTS{alertname=~\"Picket.+\",alertstate=\"firing\",site=~\"$site\""
+#define HEARD    "time() - push_time_seconds{" IN "} < @"
 #define BY_SLO   "site, probe, instance, slo"
 #define WORST(x) "max by (" BY_SLO ") (" x ")\n  and on (" BY_SLO ") bottomk(50, " BUDGET ")"
-#define RUNS(sort, range)                                                                          \
-    "increase(picket_probe_results_total{" IN ",result=~\"" sort "\"}[" range "])"
 
 static const struct panel panels[] = {
     {PANEL_ROW, .title = "Now"},
@@ -34,10 +28,7 @@ static const struct panel panels[] = {
     {PANEL_STAT, 3, 4, .title = "Success", .unit = "percentunit", .steps = STEPS_OBJECTIVE,
      .description = "Share of runs that succeeded, in the range of time shown; unknown ones are "
                     "kept out. Colours change at the lowest and highest objective",
-     .queries = {{"sum(" RUNS("success", "$__range") ")\n"
-                                                     "  / sum(" RUNS("success|failure",
-                                                                     "$__range") ")",
-                  "success"}}},
+     .queries = {{SHARE("success", "", "$__range"), "success"}}},
     {PANEL_STAT, 3, 4, .title = "Lowest budget", .unit = "percentunit", .steps = STEPS_BUDGET,
      .description = "What is left of the error budget that is spent most; below 0: overspent",
      .queries = {{"min(" BUDGET ")", "left"}}},
@@ -58,8 +49,7 @@ static const struct panel panels[] = {
                   "{{kind}}"}}},
     {PANEL_LINES, 12, 8, .title = "Latency: slowest probes", .unit = "s",
      .description = "95th percentile of successful runs, the ten slowest",
-     .queries = {{"topk(10, histogram_quantile(0.95, sum by (site, probe, instance, le) (\n"
-                  "  rate(picket_probe_duration_seconds_bucket{" IN "}[$__rate_interval]))))",
+     .queries = {{"topk(10, " QUANTILE("0.95", "site, probe, instance, le") ")",
                   "{{site}} {{probe}} {{instance}}"}}},
     {PANEL_STACK, 12, 8, .title = "Traffic", .unit = "ops", .description = "Runs by kind",
      .queries = {{"sum by (kind) (rate(picket_probe_results_total{" IN "}[$__rate_interval]))",
@@ -71,12 +61,7 @@ static const struct panel panels[] = {
                   "{{reason}}"}}},
     {PANEL_LINES, 12, 8, .title = "Errors: worst sites", .unit = "percentunit",
      .description = "Share of runs that failed, the ten worst sites",
-     .queries = {{"topk(10, sum by (site) (" RUNS("failure",
-                                                  "$__rate_interval") ")\n"
-                                                                      "  / sum by (site) (" RUNS(
-                                                                          "success|failure",
-                                                                          "$__rate_interval") "))",
-                  "{{site}}"}}},
+     .queries = {{"topk(10, " SHARE("failure", " by (site)", "$__rate_interval") ")", "{{site}}"}}},
     {PANEL_LINES, 12, 8, .title = "Saturation", .unit = "s", .steps = STEPS_LAG,
      .description = "How late the loop of an agent was, at worst between two pushes; the ten worst",
      .queries = {{"topk(10, max by (site) (picket_loop_lag_seconds{" IN "}))", "{{site}}"}}},

@@ -1,18 +1,12 @@
 /* Probe: one probe at one site, at some or at all, down to phases and what was received. */
 #include "dashboard.h"
+#include "dashboard_promql.h"
 
-#define SITE     "job=\"picket\",site=~\"$site\""
-#define IN       SITE ",probe=\"$probe\",instance=~\"$instance\""
-#define BUDGET   "slo:picket_slo_error_budget_remaining:ratio{" IN "}"
-#define RATIO(w) "slo:picket_slo_errors_per_event:ratio_rate" w "{" IN "}"
-#define BURN(w)  "max by (slo) (" RATIO(w) "\n  / (1 - slo:picket_slo_objective:ratio{" IN "}))"
-#define BY       "site, instance"
-#define TABLE    "site, probe, instance"
-#define RUNS(sort, range)                                                                          \
-    "increase(picket_probe_results_total{" IN ",result=~\"" sort "\"}[" range "])"
-#define QUANTILE(q)                                                                                \
-    "histogram_quantile(" q ", sum by (le) (\n"                                                    \
-    "  rate(picket_probe_duration_seconds_bucket{" IN "}[$__rate_interval])))"
+#define SITE          "job=\"picket\",site=~\"$site\""
+#define IN            SITE ",probe=\"$probe\",instance=~\"$instance\""
+#define WORST_BURN(w) "max by (slo) (" BURN(w) ")"
+#define BY            "site, instance"
+#define TABLE         "site, probe, instance"
 
 static const struct panel panels[] = {
     {PANEL_ROW, .title = "Now"},
@@ -22,15 +16,12 @@ static const struct panel panels[] = {
     {PANEL_STAT, 4, 4, .title = "Success", .unit = "percentunit", .steps = STEPS_OBJECTIVE,
      .description = "Share of runs that succeeded, in the range of time shown; unknown ones are "
                     "kept out. Colours change at the lowest and highest objective",
-     .queries = {{"sum(" RUNS("success", "$__range") ")\n"
-                                                     "  / sum(" RUNS("success|failure",
-                                                                     "$__range") ")",
-                  "success"}}},
+     .queries = {{SHARE("success", "", "$__range"), "success"}}},
     {PANEL_STAT, 4, 4, .title = "Runs", .description = "In the range of time shown",
-     .queries = {{"sum(" RUNS(".+", "$__range") ")", "runs"}}},
+     .queries = {{RUNS(".+", "", "$__range"), "runs"}}},
     {PANEL_STAT, 4, 4, .title = "Failures", .steps = STEPS_NO_MORE,
      .description = "In the range of time shown",
-     .queries = {{"sum(" RUNS("failure", "$__range") ")", "failures"}}},
+     .queries = {{RUNS("failure", "", "$__range"), "failures"}}},
     {PANEL_STAT, 4, 4, .title = "Lowest budget", .unit = "percentunit", .steps = STEPS_BUDGET,
      .description = "What is left of the error budget that is spent most; below 0: overspent",
      .queries = {{"min(" BUDGET ")", "left"}}},
@@ -44,7 +35,9 @@ static const struct panel panels[] = {
     {PANEL_ROW, .title = "Golden signals"},
     {PANEL_LINES, 12, 9, .title = "Latency", .unit = "s", .latency_objectives = true,
      .description = "Percentiles of successful runs, and the thresholds of latency SLOs",
-     .queries = {{QUANTILE("0.5"), "p50"}, {QUANTILE("0.95"), "p95"}, {QUANTILE("0.99"), "p99"}}},
+     .queries = {{QUANTILE("0.5", "le"), "p50"},
+                 {QUANTILE("0.95", "le"), "p95"},
+                 {QUANTILE("0.99", "le"), "p99"}}},
     {PANEL_HEAT, 12, 9, .title = "Latency: distribution", .unit = "short",
      .description = "Successful runs by duration; a bound lies at each threshold of an SLO",
      .queries = {{"sum by (le) (increase(picket_probe_duration_seconds_bucket{" IN "}"
@@ -73,11 +66,7 @@ static const struct panel panels[] = {
                   "{{reason}}"}}},
     {PANEL_LINES, 12, 8, .title = "Errors: share", .unit = "percentunit",
      .description = "Share of runs that failed",
-     .queries = {{"sum by (" BY ") (" RUNS(
-                      "failure", "$__rate_interval") ")\n"
-                                                     "  / sum by (" BY ") (" RUNS(
-                                                         "success|failure", "$__rate_interval") ")",
-                  "{{site}} {{instance}}"}}},
+     .queries = {{SHARE("failure", " by (" BY ")", "$__rate_interval"), "{{site}} {{instance}}"}}},
     {PANEL_LINES, 12, 8, .title = "Saturation: missed runs", .unit = "ops",
      .description = "Scheduled runs that were not made, because all slots were taken or the agent "
                     "was down",
@@ -87,24 +76,30 @@ static const struct panel panels[] = {
     {PANEL_ROW, .title = "Error budgets"},
     {PANEL_LINES, 12, 8, .title = "Good events against the objective", .unit = "percentunit",
      .description = "Share of good events over an hour, at the worst target",
-     .queries = {{"1 - max by (slo) (" RATIO("1h") ")", "{{slo}}"},
+     .queries = {{"1 - max by (slo) (" BAD("1h") ")", "{{slo}}"},
                  {"max by (slo) (slo:picket_slo_objective:ratio{" IN "})", "objective {{slo}}"}}},
     {PANEL_LINES, 12, 8, .title = "Budget left", .unit = "percentunit", .steps = STEPS_BUDGET,
-     .description = "Of each SLO in its own window, at the worst target",
-     .queries = {{"min by (slo, window) (" BUDGET ")", "{{slo}} {{window}}"}}},
+     .description = "Of each SLO in its own window, at the worst target; as Prometheus has it, and "
+                    "as the device keeps it, which outlasts gaps and short retention",
+     .queries = {{"min by (slo, window) (" BUDGET ")", "{{slo}} {{window}}"},
+                 {"min by (slo) (picket_slo_error_budget_remaining_ratio{" IN "})",
+                  "{{slo}} on the device"}}},
     {PANEL_LINES, 12, 8, .title = "Burn rate: pages", .steps = STEPS_BURN,
      .description = "The page begins where both 1h and 5m are above 14.4, or 6h and 30m above 6",
-     .queries = {{BURN("5m"), "{{slo}} 5m"},
-                 {BURN("30m"), "{{slo}} 30m"},
-                 {BURN("1h"), "{{slo}} 1h"},
-                 {BURN("6h"), "{{slo}} 6h"}}},
+     .queries = {{WORST_BURN("5m"), "{{slo}} 5m"},
+                 {WORST_BURN("30m"), "{{slo}} 30m"},
+                 {WORST_BURN("1h"), "{{slo}} 1h"},
+                 {WORST_BURN("6h"), "{{slo}} 6h"}}},
     {PANEL_LINES, 12, 8, .title = "Burn rate: tickets", .steps = STEPS_BURN,
      .description = "The ticket begins where both 1d and 2h are above 3, or 3d and 6h above 1",
-     .queries = {{BURN("2h"), "{{slo}} 2h"},
-                 {BURN("6h"), "{{slo}} 6h"},
-                 {BURN("1d"), "{{slo}} 1d"},
-                 {BURN("3d"), "{{slo}} 3d"}}},
-    {PANEL_LINES, 24, 7, .title = "Events", .unit = "ops",
+     .queries = {{WORST_BURN("2h"), "{{slo}} 2h"},
+                 {WORST_BURN("6h"), "{{slo}} 6h"},
+                 {WORST_BURN("1d"), "{{slo}} 1d"},
+                 {WORST_BURN("3d"), "{{slo}} 3d"}}},
+    {PANEL_LINES, 12, 8, .title = "Burn rate on the device", .steps = STEPS_BURN,
+     .description = "As the device keeps it, at the worst target",
+     .queries = {{"max by (slo, window) (picket_slo_burn_rate{" IN "})", "{{slo}} {{window}}"}}},
+    {PANEL_LINES, 12, 8, .title = "Events", .unit = "ops",
      .description = "What the SLOs count: unknown runs and maintenance are no events",
      .queries = {{"sum by (slo, result) (rate(picket_slo_events_total{" IN "}[$__rate_interval]))",
                   "{{slo}} {{result}}"}}},

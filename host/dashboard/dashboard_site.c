@@ -1,15 +1,10 @@
 /* Site: all probes of one site side by side. */
 #include "dashboard.h"
+#include "dashboard_promql.h"
 
 #define IN     "job=\"picket\",site=\"$site\""
 #define FIRING "ALERTS{alertname=~\"Picket.+\",alertstate=\"firing\",site=\"$site\"}"
-#define BUDGET "slo:picket_slo_error_budget_remaining:ratio{" IN "}"
-#define BURN(w)                                                                                    \
-    "slo:picket_slo_errors_per_event:ratio_rate" w "{" IN "}\n"                                    \
-    "  / (1 - slo:picket_slo_objective:ratio{" IN "})"
-#define BY "probe, instance"
-#define RUNS(sort, range)                                                                          \
-    "increase(picket_probe_results_total{" IN ",result=~\"" sort "\"}[" range "])"
+#define BY     "probe, instance"
 
 static const struct panel panels[] = {
     {PANEL_ROW, .title = "Now"},
@@ -22,10 +17,7 @@ static const struct panel panels[] = {
     {PANEL_STAT, 3, 4, .title = "Success", .unit = "percentunit", .steps = STEPS_OBJECTIVE,
      .description = "Share of runs that succeeded, in the range of time shown; unknown ones are "
                     "kept out. Colours change at the lowest and highest objective",
-     .queries = {{"sum(" RUNS("success", "$__range") ")\n"
-                                                     "  / sum(" RUNS("success|failure",
-                                                                     "$__range") ")",
-                  "success"}}},
+     .queries = {{SHARE("success", "", "$__range"), "success"}}},
     {PANEL_STAT, 3, 4, .title = "Lowest budget", .unit = "percentunit", .steps = STEPS_BUDGET,
      .description = "What is left of the error budget that is spent most; below 0: overspent",
      .queries = {{"min(" BUDGET ")", "left"}}},
@@ -51,12 +43,9 @@ static const struct panel panels[] = {
      .queries = {{"max by (" BY ") (probe_success{" IN "})", "last run", NULL, STEPS_ALL,
                   WORDS_OUTCOME},
                  {"max by (" BY ") (probe_duration_seconds{" IN "})", "duration", "s"},
-                 {"sum by (" BY
-                  ") (" RUNS("success", "$__range") ")\n"
-                                                    "  / sum by (" BY
-                                                    ") (" RUNS("success|failure", "$__range") ")",
-                  "success", "percentunit", STEPS_OBJECTIVE},
-                 {"sum by (" BY ") (" RUNS("failure", "$__range") ")", "failures"},
+                 {SHARE("success", " by (" BY ")", "$__range"), "success", "percentunit",
+                  STEPS_OBJECTIVE},
+                 {RUNS("failure", " by (" BY ")", "$__range"), "failures"},
                  {"histogram_quantile(0.95, sum by (" BY ", le) (\n"
                   "  increase(picket_probe_duration_seconds_bucket{" IN "}[$__range])))",
                   "p95", "s"},
@@ -65,9 +54,7 @@ static const struct panel panels[] = {
     {PANEL_ROW, .title = "Golden signals"},
     {PANEL_LINES, 12, 8, .title = "Latency", .unit = "s",
      .description = "95th percentile of successful runs",
-     .queries = {{"histogram_quantile(0.95, sum by (" BY ", le) (\n"
-                  "  rate(picket_probe_duration_seconds_bucket{" IN "}[$__rate_interval])))",
-                  "{{probe}} {{instance}}"}}},
+     .queries = {{QUANTILE("0.95", BY ", le"), "{{probe}} {{instance}}"}}},
     {PANEL_STACK, 12, 8, .title = "Traffic", .unit = "ops",
      .description = "Runs by outcome; unknown: the agent itself could not measure",
      .queries = {{"sum by (result) (rate(picket_probe_results_total{" IN "}[$__rate_interval]))",
@@ -97,6 +84,17 @@ static const struct panel panels[] = {
      .description = "1 spends the budget in just its window. The page on a fast burn begins at "
                     "14.4, the one on a slower at 6, tickets at 3 and 1",
      .queries = {{BURN("1h"), "{{probe}} {{slo}} {{instance}}"}}},
+    {PANEL_TABLE, 24, 8, .title = "SLOs",
+     .description = "What is left of each error budget, as Prometheus has it and as the device "
+                    "keeps it, which outlasts gaps and short retention; and how fast it burns",
+     .queries = {{"max by (" BY ", slo) (slo:picket_slo_objective:ratio{" IN "})", "objective",
+                  "percentunit"},
+                 {"min by (" BY ", slo) (" BUDGET ")", "left", "percentunit", STEPS_BUDGET},
+                 {"min by (" BY ", slo) (picket_slo_error_budget_remaining_ratio{" IN "})",
+                  "left on the device", "percentunit", STEPS_BUDGET},
+                 {"max by (" BY ", slo) (" BURN("1h") ")", "burn 1h", NULL, STEPS_BURN},
+                 {"max by (" BY ", slo) (" BURN("6h") ")", "burn 6h", NULL, STEPS_BURN},
+                 {"max by (" BY ", slo) (" BURN("3d") ")", "burn 3d", NULL, STEPS_BURN}}},
 
     {PANEL_ROW, .need = NEED_TLS, .title = "Certificates"},
     {PANEL_TABLE, 24, 7, NEED_TLS, .title = "Certificates",
