@@ -7,11 +7,19 @@
 
 #include "base.h"
 
-/* The names the linker gives to the wrapped function and to the C library's own. */
-int __wrap_select(int count, fd_set *readable, fd_set *writable, fd_set *failed,
-                  struct timeval *timeout);
-int __real_select(int count, fd_set *readable, fd_set *writable, fd_set *failed,
-                  struct timeval *timeout);
+/* The names the linker gives to the wrapped function and to the C library's own. On 32-bit machines
+ * musl's header renames what takes times of 64 bits. */
+#ifdef _REDIR_TIME64
+#define WRAP_SELECT __wrap___select_time64
+#define REAL_SELECT __real___select_time64
+#else
+#define WRAP_SELECT __wrap_select
+#define REAL_SELECT __real_select
+#endif
+int WRAP_SELECT(int count, fd_set *readable, fd_set *writable, fd_set *failed,
+                struct timeval *timeout);
+int REAL_SELECT(int count, fd_set *readable, fd_set *writable, fd_set *failed,
+                struct timeval *timeout);
 
 static usec_t monotonic_us(void)
 {
@@ -21,17 +29,17 @@ static usec_t monotonic_us(void)
     return (usec_t)now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
-int __wrap_select(int count, fd_set *readable, fd_set *writable, fd_set *failed,
-                  struct timeval *timeout)
+int WRAP_SELECT(int count, fd_set *readable, fd_set *writable, fd_set *failed,
+                struct timeval *timeout)
 {
     usec_t until_us, left_us;
     int ready;
 
     if (timeout == NULL) {
-        return __real_select(count, readable, writable, failed, NULL);
+        return REAL_SELECT(count, readable, writable, failed, NULL);
     }
     until_us = usec_add(monotonic_us(), timeout->tv_sec * USEC_PER_SEC + timeout->tv_usec);
-    ready = __real_select(count, readable, writable, failed, timeout);
+    ready = REAL_SELECT(count, readable, writable, failed, timeout);
     left_us = usec_max(until_us - monotonic_us(), 0);
     timeout->tv_sec = (time_t)(left_us / USEC_PER_SEC);
     timeout->tv_usec = (suseconds_t)(left_us % USEC_PER_SEC);

@@ -264,7 +264,7 @@ class Start(RolloutTest):
                 ("changed", lambda kept: kept.write_bytes(whole.replace(b"http a", b"http z")),
                  "damaged"),
                 ("too large", lambda kept: os.truncate(kept, 1 << 20), "too large"),
-                ("a link", self.replace_by_link, "ymbolic link"), # ELOOP, as each C library has it
+                ("a link", self.replace_by_link, "ymbolic link"),  # ELOOP, as each C library says it
                 ("the folder", lambda _: self.state.chmod(0o770), "will not outlive the parent")):
             with self.subTest(name):
                 spoil(self.kept())
