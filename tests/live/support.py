@@ -557,8 +557,10 @@ class Agent:
         last = {}
 
         def look():
-            last["status"] = self.status()
-            return last["status"] if condition(last["status"]) else None
+            # A client that takes its time, on a busy machine, is cut off: it asks again.
+            with contextlib.suppress(ConnectionResetError):
+                last["status"] = self.status()
+            return last.get("status") if last and condition(last["status"]) else None
 
         try:
             return wait_until(look, what, seconds)
