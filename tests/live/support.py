@@ -615,8 +615,13 @@ class Agent:
 
     def close(self):
         if self.process and self.process.poll() is None:
+            children = self.children()
             self.process.kill()
             self.process.wait()
+            # The kernel ends them, but not at once: till then they may write to the folder. One
+            # that hangs in a medium does not end.
+            with contextlib.suppress(AssertionError):
+                wait_until(lambda: not any(map(alive, children)), "the children are gone", 2)
 
 
 class LiveTest(unittest.TestCase):
