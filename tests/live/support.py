@@ -544,7 +544,10 @@ class Agent:
                           f"log has {pattern!r}: {self.log()[-2000:]}", seconds)
 
     def status(self):
-        return json.loads(ask(self.socket)[1])
+        code, rendering = ask(self.socket)
+        if not code:
+            raise ConnectionResetError("a life that ends answers nobody")
+        return json.loads(rendering)
 
     def target(self, probe, instance=None):
         for target in self.status()["targets"]:
