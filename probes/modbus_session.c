@@ -1,5 +1,6 @@
 #include "modbus_session.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Pause before a device that said it is busy is asked again, when `pause` asks for less. */
@@ -121,12 +122,29 @@ static bool refused(const struct session *session, const struct modbus_request *
     return false;
 }
 
+/* Never before the silence it needs is over: then there may be no time left to ask at all. */
+static enum modbus_end ask_in_time(struct session *session, const struct modbus_request *request)
+{
+    struct modbus_failure *failure = &session->answer->failure;
+
+    if (!pause_before(session, 0)) {
+        return MODBUS_CANCELLED;
+    }
+    if (modbus_now_us() < session->call.deadline_us) {
+        return ask(session, request);
+    }
+    failure->reason = REASON_TIMEOUT;
+    (void)snprintf(failure->note, sizeof(failure->note), "no time left to ask for %s %u (%u)",
+                   modbus_table_names[request->table], request->address, request->count);
+    return MODBUS_FAILED;
+}
+
 static enum modbus_end ask_all(struct session *session)
 {
     struct modbus_request request;
 
     while (modbus_plan_next(&session->job->plan, &request)) {
-        enum modbus_end end = pause_before(session, 0) ? ask(session, &request) : MODBUS_CANCELLED;
+        enum modbus_end end = ask_in_time(session, &request);
 
         if (end == MODBUS_ANSWERED) {
             keep_data(session, &request);

@@ -36,6 +36,9 @@ endfunction()
 
 deps_archive(inih inih libinih.a)
 deps_archive(cmocka cmocka libcmocka.a)
+# Its header takes a 64-bit processor that it does not know for a 32-bit one, and would declare the
+# type anew.
+target_compile_definitions(deps::cmocka INTERFACE HAVE_UINTPTR_T)
 file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/inih/defines deps_inih_defines)
 target_compile_definitions(deps::inih INTERFACE ${deps_inih_defines})
 if(PICKET_CORE_ONLY)

@@ -25,7 +25,7 @@ SEED = int(os.environ.get("PICKET_SEED", random.randrange(1 << 32)))
 CUTS = int(os.environ.get("PICKET_CUTS", "3"))
 COMMIT = 1
 # A commit's own writes on an emulated card, and the loop that begins it.
-COMMITTING = 1.0 * support.PATIENCE
+COMMITTING = 0.5 * support.PATIENCE
 # How well the clocks of board and host are known to agree, on a busy machine.
 SKEW = 0.2
 TIMEOUT = 10  # of the watchdog

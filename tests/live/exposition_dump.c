@@ -74,6 +74,7 @@ static void set_up_agent(void)
     agent.store.state = STORE_MEMORY;
     agent.store.trouble = STORE_OFF;
     agent.store.ledger.epoch = 0xfeedface;
+    agent.store.ledger.totals.sli_count = config.target_count;
     for (unsigned i = 0; i < config.target_count; i++) {
         sli_init(&agent.store.ledger.totals.slis[i], config_target_probe(&config, i));
     }

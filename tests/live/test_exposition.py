@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import re
-import socket
 import struct
 import subprocess
 import tempfile
@@ -15,6 +14,8 @@ import time
 import unittest
 import urllib.error
 import urllib.request
+
+from support import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PICKET_BUILD", ROOT / "build" / "host"))
@@ -67,12 +68,6 @@ def parse(text):
             raise ValueError(f"twice: {key}")
         samples[key] = float(match.group(3))
     return samples, types
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Pushgateway:

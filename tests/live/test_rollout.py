@@ -200,7 +200,7 @@ class Start(RolloutTest):
         rows = (("[agent\nsite =\n[http a]\nurl = :\n", ("site.conf:1: ", "site.conf:4: ",
                                                         "site.conf has errors (")),
                 (self.text("a", push="password_file = /nowhere/pw\nusername = u\n"),
-                 ("site.conf:11: push: /nowhere/pw: ", )))
+                 (f"site.conf:{11 + support.MOVED}: push: /nowhere/pw: ", )))
         for text, said in rows:
             with self.subTest(said[0]):
                 self.again(agent, text)
@@ -232,7 +232,8 @@ class Start(RolloutTest):
         self.wait_rolled_back(agent, "start")
         served = self.target.count("/more")
         wait_until(lambda: self.target.count("/more") > served, "what was included runs")
-        self.assertRegex(agent.log(), r"error: \S*site\.conf:7: include \S*more\.conf: No such file")
+        self.assertRegex(agent.log(), rf"error: \S*site\.conf:{7 + support.MOVED}: "
+                                      r"include \S*more\.conf: No such file")
 
     def test_nothing_is_lost_when_both_are_killed(self):
         agent = self.begin(self.text("a"))
@@ -263,7 +264,7 @@ class Start(RolloutTest):
                 ("changed", lambda kept: kept.write_bytes(whole.replace(b"http a", b"http z")),
                  "damaged"),
                 ("too large", lambda kept: os.truncate(kept, 1 << 20), "too large"),
-                ("a link", self.replace_by_link, "Too many levels of symbolic links"),
+                ("a link", self.replace_by_link, "ymbolic link"),  # ELOOP, as each C library says it
                 ("the folder", lambda _: self.state.chmod(0o770), "will not outlive the parent")):
             with self.subTest(name):
                 spoil(self.kept())

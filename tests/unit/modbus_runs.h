@@ -3,7 +3,9 @@
 #define PICKET_TEST_MODBUS_RUNS_H
 
 #include <dirent.h>
+#include <limits.h>
 
+#include "modbus_link.h"
 #include "modbus_peer.h"
 #include "probe_harness.h"
 #include "registry.h"
@@ -50,6 +52,37 @@ static inline unsigned count_threads(void)
     }
     closedir(folder);
     return count;
+}
+
+/* How many of them there are before any test: an emulator has its own. */
+static unsigned own_threads;
+
+static inline int count_own_threads(void **state)
+{
+    (void)state;
+    own_threads = count_threads();
+    return 0;
+}
+
+/* Waits until there are so many, and at most so many descriptors: under an emulator a thread that
+ * was joined is still at its end, and a peer closes its own end of a connection when it sees that
+ * the other is closed. */
+static inline void expect_left(unsigned threads, unsigned descriptors)
+{
+    const usec_t until_us = modbus_now_us() + 10 * USEC_PER_SEC;
+
+    while (count_threads() != threads || harness_open_descriptors() > descriptors) {
+        if (modbus_now_us() >= until_us) {
+            fail_msg("%u threads, not %u; %u descriptors, not %u", count_threads(), threads,
+                     harness_open_descriptors(), descriptors);
+        }
+        peer_pause_ms(1);
+    }
+}
+
+static inline void expect_threads(unsigned count)
+{
+    expect_left(count, UINT_MAX);
 }
 
 static inline struct harness *harness_of(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -219,18 +219,6 @@ static struct frozen desk_hang(struct desk *desk)
     return frozen;
 }
 
-/* Waits until as many threads are left as were there before the endpoint was opened, or so many
- * more. */
-static void expect_threads(unsigned count)
-{
-    const usec_t until_us = modbus_now_us() + DEADLINE_US;
-
-    while (count_threads() != count) {
-        assert_true(modbus_now_us() < until_us);
-        peer_pause_ms(1);
-    }
-}
-
 static void desk_close(struct desk *desk)
 {
     modbus_worker_close(desk->worker, &desk->link);

@@ -29,9 +29,12 @@ static pid_t child_with(unsigned descriptors, size_t bytes)
     assert_int_equal(pipe(ready), 0);
     child = fork();
     if (child == 0) {
-        void *memory = mmap(NULL, bytes + 1, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        void *memory =
+            mmap(NULL, bytes + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+        if (memory != MAP_FAILED) {
+            memset(memory, 1, bytes + 1); /* only what was touched is resident */
+        }
         for (unsigned i = 0; i < descriptors; i++) {
             (void)!dup(ready[1]);
         }
