@@ -24,6 +24,7 @@ class Stack(unittest.TestCase):
     def test_every_frame_and_every_call_is_known(self):
         self.assertGreater(len(self.graph.frames), 1000)
         self.assertEqual((self.graph.dynamic, sorted(set(self.graph.unknown))), ([], []))
+        self.assertEqual(self.graph.uncalled(), [])
 
     def test_no_thread_goes_deeper_than_it_may(self):
         for thread, root in THREADS.items():
