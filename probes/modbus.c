@@ -378,8 +378,9 @@ static enum phase cut_while_asking(struct run *run)
     if (report.finished) {
         decide(run, &report);
     } else if (report.any_asked) {
-        result_note(run->result, "no answer to %s %u (%u)", modbus_table_names[report.asked.table],
-                    report.asked.address, report.asked.count);
+        result_note(run->result, "no answer from unit %u to %s %u (%u)", prepared->unit,
+                    modbus_table_names[report.asked.table], report.asked.address,
+                    report.asked.count);
     }
     return report.phase;
 }
