@@ -17,7 +17,7 @@ static bool holds_on(const struct config_times *times, int64_t day, int64_t minu
 {
     unsigned weekday = (unsigned)((day % 7 + 7 + FIRST_WEEKDAY) % 7);
     int64_t since = minute - (day * DAY_MINUTES + times->start_minute);
-    return (times->days >> weekday & 1u) != 0 && since >= 0 && since < times->minutes;
+    return ((unsigned)times->days >> weekday & 1u) != 0 && since >= 0 && since < times->minutes;
 }
 
 static bool holds(const struct config_times *times, int64_t unix_ms)
@@ -33,7 +33,7 @@ bool maintenance_holds(const struct config *config, unsigned probe, int64_t unix
 {
     for (unsigned i = 0; i < config->maintenance_count; i++) {
         const struct config_maintenance *maintenance = &config->maintenances[i];
-        bool is_of = (maintenance->probes[probe / 8] >> probe % 8 & 1u) != 0;
+        bool is_of = ((unsigned)maintenance->probes[probe / 8] >> probe % 8 & 1u) != 0;
         for (unsigned j = 0; is_of && j < maintenance->times_count; j++) {
             if (holds(&maintenance->times[j], unix_ms)) {
                 return true;
