@@ -16,7 +16,7 @@ enum { MATCH_LIMIT = 1000000 };
 /* PCRE2 begins a search with room for this many frames, or fails when they do not fit. */
 enum { FIRST_FRAMES = 10 };
 /* PCRE2 compiles a group by calling itself. Its own limit, 250, would take 150 KiB of the stack. */
-enum { NESTED_GROUPS = 10 };
+enum { NESTED_GROUPS = 8 };
 
 struct pattern {
     pcre2_code *code;

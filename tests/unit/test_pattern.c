@@ -104,7 +104,7 @@ static void pattern_says_what_is_wrong_and_where(void **state)
         {"[a-", "offset 3"},
         {"a**b)", "offset"},
         {"(?<n", "offset"},
-        {"((((((((((()))))))))))", "nested"},
+        {"((((((((()))))))))", "nested"},
         {"\\", "offset 1"},
         {"(*UTF)x", "offset"},
         {"a\\Cb", "offset"},
@@ -119,7 +119,7 @@ static void pattern_says_what_is_wrong_and_where(void **state)
             fail_msg("/%s/: %s", rows[i].pattern, why);
         }
     }
-    pattern_free(compiled("(((((((((())))))))))", 0));
+    pattern_free(compiled("(((((((())))))))", 0));
     pattern_free(NULL);
 }
 
