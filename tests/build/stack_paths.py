@@ -42,8 +42,8 @@ PASSED = {
     ("metrics.c", "emit"): r"metrics_(?!walk|bucket|epoch|label|seconds|slo_name|body)\w+"
                            r"|common/metrics_table\.c:\w+",
 }
-# What is called by a library (it is given to one), by main through the table of verbs, or nowhere on
-# a board. stack_program.py knows who calls them.
+# What is called by a library (it is given to one), by main through the table of verbs, or nowhere
+# on a board. stack_program.py knows who calls them.
 GIVEN_AWAY = re.compile(
     r"main|cmd_\w+|__wrap_\w+|modbus_thread_main|firmware/cmd_probe\.c:session_\w+"
     r"|firmware/store_prom\.c:\w+|\S+\.part\.\d+|store_flash|store_tally_is_whole"
