@@ -35,7 +35,11 @@ enum error {
 
 #define MUST_CHECK               __attribute__((warn_unused_result))
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
-#define ARRAY_LEN(array)         (sizeof(array) / sizeof((array)[0]))
+/* For a function with a large buffer: it is off the stack again when the function has returned. The
+ * compiler would make it a part of its only caller, whose frame then holds the buffer to its end.
+ */
+#define OWN_FRAME        __attribute__((noinline))
+#define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
 static inline usec_t usec_min(usec_t a, usec_t b)
 {

@@ -146,6 +146,15 @@ bool config_texts_same(const struct config_texts *one, const struct config_texts
            memcmp(one->bytes, other->bytes, one->used) == 0;
 }
 
+OWN_FRAME static void add_file(struct config_loader *loader, const struct file *file)
+{
+    char name[CAP_LINE_BYTES];
+    struct buffer out;
+    buffer_init(&out, name, sizeof name);
+    buffer_append(&out, file->name, file->name_length);
+    config_add_text(loader, buffer_text(&out), file->text, file->size);
+}
+
 /* Files come in the order in which includes asked for them, so nothing has to be looked for. */
 bool config_texts_load(const struct config_texts *texts, struct config *config,
                        const struct probe_kind *const *kinds, unsigned kind_count,
@@ -158,11 +167,7 @@ bool config_texts_load(const struct config_texts *texts, struct config *config,
     unsigned line;
     config_begin(&loader, config, kinds, kind_count, errors);
     while (next_file(texts, &at, &file)) {
-        char name[CAP_LINE_BYTES];
-        struct buffer out;
-        buffer_init(&out, name, sizeof name);
-        buffer_append(&out, file.name, file.name_length);
-        config_add_text(&loader, buffer_text(&out), file.text, file.size);
+        add_file(&loader, &file);
     }
     while (config_next_include(&loader, &from, &line) != NULL) {
     }

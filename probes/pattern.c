@@ -15,6 +15,8 @@ enum { WORK_FIXED = 2000000, WORK_PER_BYTE = 48, WORK_PER_ITEM = 8 };
 enum { MATCH_LIMIT = 1000000 };
 /* PCRE2 begins a search with room for this many frames, or fails when they do not fit. */
 enum { FIRST_FRAMES = 10 };
+/* PCRE2 compiles a group by calling itself. Its own limit, 250, would take 150 KiB of the stack. */
+enum { NESTED_GROUPS = 8 };
 
 struct pattern {
     pcre2_code *code;
@@ -110,6 +112,7 @@ static pcre2_code *compile(const char *text, size_t length, unsigned flags, char
         return NULL;
     }
     pcre2_set_newline(context, PCRE2_NEWLINE_ANYCRLF);
+    pcre2_set_parens_nest_limit(context, NESTED_GROUPS);
     int error_code;
     size_t error_offset;
     pcre2_code *code =

@@ -5,7 +5,7 @@
  * anew for each place a match may start at, and steps over single characters not at all, so the
  * work is counted here, over the whole search: bounded by a constant plus a multiple of the
  * subject's length. Backtracking memory is one block of CAP_PATTERN_HEAP_KIB that all patterns
- * share, allocated with the first; a search allocates nothing.
+ * share, allocated with the first; a search allocates nothing. Groups nest eight deep at most.
  *
  * Thread rule: one thread compiles, searches and frees. */
 #ifndef PICKET_PATTERN_H

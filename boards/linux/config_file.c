@@ -194,8 +194,8 @@ static void read_matches(struct reading *reading, const struct origin *origin, c
     globfree(&matches);
 }
 
-static void follow_include(struct reading *reading, const struct origin *origin,
-                           const char *pattern)
+OWN_FRAME static void follow_include(struct reading *reading, const struct origin *origin,
+                                     const char *pattern)
 {
     bool wild = strpbrk(pattern, "*?[") != NULL;
     char located[PATH_MAX];

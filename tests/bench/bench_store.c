@@ -28,6 +28,7 @@
 
 static struct bench_site site;
 static struct bench_server server;
+static const char *measured; /* the folder as it was named; `folder` is the same from / on */
 static char folder[256], path[320];
 
 static void must(bool holds, const char *what)
@@ -156,7 +157,8 @@ static void measure_commits(void)
     unlink(path);
     sort(ours_ms, COMMITS);
     sort(bare_ms, COMMITS);
-    printf("\na commit: one block written and synced, %d times, in %s\n", COMMITS, folder);
+    printf("\na commit: one block written and synced, %d times, on the disk of %s\n", COMMITS,
+           measured);
     snprintf(more, sizeof more, "ratio %.2f", ours_ms[COMMITS / 2] / bare_ms[COMMITS / 2]);
     line("median", ours_ms[COMMITS / 2], "ms", more);
     line("  floor: bare pwrite and fdatasync", bare_ms[COMMITS / 2], "ms", "");
@@ -337,7 +339,8 @@ static void measure_agent(const char *picketd, int seconds)
 int main(int argc, char **argv)
 {
     must(argc >= 2 && argc <= 4, "usage: bench_store PICKETD [FOLDER [SECONDS]]");
-    char *found = realpath(argc > 2 ? argv[2] : ".", NULL);
+    measured = argc > 2 ? argv[2] : ".";
+    char *found = realpath(measured, NULL);
     must(found != NULL && strlen(found) < sizeof folder, "no such folder");
     snprintf(folder, sizeof folder, "%s", found);
     free(found);
@@ -345,7 +348,7 @@ int main(int argc, char **argv)
     measure_days();
     free(site.device.bytes);
     measure_commits();
-    printf("\nrecovery: from the start to known totals, in %s\n", folder);
+    printf("\nrecovery: from the start to known totals, on the disk of %s\n", measured);
     measure_recovery("1M", 2 * USEC_PER_DAY);
     measure_recovery("64M", 120 * USEC_PER_DAY);
     measure_agent(argv[1], argc > 3 ? atoi(argv[3]) : 30);

@@ -100,8 +100,14 @@ static void pattern_says_what_is_wrong_and_where(void **state)
     static const struct {
         const char *pattern, *part;
     } rows[] = {
-        {"a(b", "offset 3"}, {"[a-", "offset 3"},   {"a**b)", "offset"}, {"(?<n", "offset"},
-        {"\\", "offset 1"},  {"(*UTF)x", "offset"}, {"a\\Cb", "offset"},
+        {"a(b", "offset 3"},
+        {"[a-", "offset 3"},
+        {"a**b)", "offset"},
+        {"(?<n", "offset"},
+        {"((((((((()))))))))", "nested"},
+        {"\\", "offset 1"},
+        {"(*UTF)x", "offset"},
+        {"a\\Cb", "offset"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -113,6 +119,7 @@ static void pattern_says_what_is_wrong_and_where(void **state)
             fail_msg("/%s/: %s", rows[i].pattern, why);
         }
     }
+    pattern_free(compiled("(((((((())))))))", 0));
     pattern_free(NULL);
 }
 
