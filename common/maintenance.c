@@ -9,9 +9,8 @@
 #define FIRST_WEEKDAY 4 /* 1970-01-01 was a Thursday */
 #define EVERY_DAY     0x7f
 #define SYNTAX                                                                                     \
-    "write 'FROM UNTIL' like '2026-12-01T22:00:00Z 2026-12-02T02:00:00Z', or 'daily "              \
-    "02:00-04:00', "                                                                               \
-    "or days like 'sat,sun 22:00-02:00'; all are UTC"
+    "write 'FROM UNTIL' like '2026-12-01T22:00:00Z 2026-12-02T02:00:00Z', or "                     \
+    "'daily 02:00-04:00', or days like 'sat,sun 22:00-02:00'; all are UTC"
 
 static bool holds_on(const struct config_times *times, int64_t day, int64_t minute)
 {

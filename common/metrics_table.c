@@ -2,7 +2,6 @@
  * and help texts of probe_* are blackbox_exporter's (prober/{handler,prober,http}.go). A name's
  * type never changes: a receiver keeps the first one for its whole fleet. */
 #include <assert.h>
-#include <math.h>
 
 #include "buffer.h"
 #include "metrics_walk.h"
@@ -130,75 +129,6 @@ static void missed(struct walk *walk)
 static void maintenance(struct walk *walk)
 {
     walk_sample(walk, (double)walk->sli->maintenance);
-}
-
-static void slo_objective(struct walk *walk)
-{
-    char name[METRICS_SLO_NAME_BYTES];
-    for (unsigned i = 0; i < walk->probe->slo_count; i++) {
-        metrics_slo_name(walk->probe, i, name, sizeof name);
-        walk_sample_labelled(walk, "slo", name, (double)walk->probe->slos[i].objective_ppm / 1e6);
-    }
-}
-
-static void slo_events(struct walk *walk)
-{
-    char name[METRICS_SLO_NAME_BYTES];
-    for (unsigned i = 0; i < walk->probe->slo_count; i++) {
-        struct slo_events events = sli_slo_events(walk->sli, &walk->probe->slos[i]);
-        metrics_slo_name(walk->probe, i, name, sizeof name);
-        walk_label_push(walk, "slo", name);
-        walk_sample_labelled(walk, "result", "good", (double)events.good);
-        walk_sample_labelled(walk, "result", "bad", (double)events.bad);
-        walk_label_pop(walk);
-    }
-}
-
-static struct slo_events window_events(const struct walk *walk, unsigned slo, usec_t window_us)
-{
-    return walk->source->slo_events(walk->source->context, walk->target, &walk->probe->slos[slo],
-                                    window_us);
-}
-
-static void slo_budget(struct walk *walk)
-{
-    char name[METRICS_SLO_NAME_BYTES];
-    for (unsigned i = 0; i < walk->probe->slo_count; i++) {
-        const struct config_slo *slo = &walk->probe->slos[i];
-        struct slo_events events = window_events(walk, i, slo->window_us);
-        double remaining = slo_budget_remaining(events, slo->objective_ppm);
-        metrics_slo_name(walk->probe, i, name, sizeof name);
-        if (!isnan(remaining)) {
-            walk_sample_labelled(walk, "slo", name, remaining);
-        }
-    }
-}
-
-static void slo_burn_rates(struct walk *walk, unsigned slo)
-{
-    const struct config_slo *mine = &walk->probe->slos[slo];
-    for (unsigned i = 0; i < SLO_BURN_WINDOWS; i++) {
-        const struct slo_window *window = &slo_burn_windows[i];
-        if (window->duration_us > mine->window_us) {
-            return;
-        }
-        struct slo_events events = window_events(walk, slo, window->duration_us);
-        double rate = slo_burn_rate(events, mine->objective_ppm);
-        if (!isnan(rate)) {
-            walk_sample_labelled(walk, "window", window->name, rate);
-        }
-    }
-}
-
-static void slo_burn(struct walk *walk)
-{
-    char name[METRICS_SLO_NAME_BYTES];
-    for (unsigned i = 0; i < walk->probe->slo_count; i++) {
-        metrics_slo_name(walk->probe, i, name, sizeof name);
-        walk_label_push(walk, "slo", name);
-        slo_burn_rates(walk, i);
-        walk_label_pop(walk);
-    }
 }
 
 /* Gauges of the last run. */
@@ -428,12 +358,14 @@ const struct family metrics_families[] = {
     ALWAYS(METRIC_COUNTER, "picket_probe_maintenance_total",
            "Runs in maintenance, which count in no other series", maintenance),
     ALWAYS(METRIC_GAUGE, "picket_slo_objective_ratio", "Share of good events the SLO asks for",
-           slo_objective),
-    ALWAYS(METRIC_COUNTER, "picket_slo_events_total", "Events of the SLO", slo_events),
+           metrics_slo_objective),
+    ALWAYS(METRIC_COUNTER, "picket_slo_events_total", "Events of the SLO", metrics_slo_events),
     ALWAYS(METRIC_GAUGE, "picket_slo_error_budget_remaining_ratio",
-           "Share of the error budget that the events of the SLO's window have left", slo_budget),
+           "Share of the error budget that the events of the SLO's window have left",
+           metrics_slo_budget),
     ALWAYS(METRIC_GAUGE, "picket_slo_burn_rate",
-           "How fast the error budget is spent: 1 spends it over the window of the SLO", slo_burn),
+           "How fast the error budget is spent: 1 spends it over the window of the SLO",
+           metrics_slo_burn),
 
     LAST_RUN("probe_success", "Displays whether or not the probe was a success", success),
     LAST_RUN("probe_duration_seconds", "Returns how long the probe took to complete in seconds",

@@ -92,6 +92,12 @@ void metrics_store_commit_duration(struct walk *walk);
 void metrics_store_last_commit(struct walk *walk);
 void metrics_store_written(struct walk *walk);
 
+/* emit() of the families of SLOs (metrics_slo.c). */
+void metrics_slo_objective(struct walk *walk);
+void metrics_slo_events(struct walk *walk);
+void metrics_slo_budget(struct walk *walk);
+void metrics_slo_burn(struct walk *walk);
+
 /* emit() of the families of recovery (metrics_recovery.c). */
 void metrics_restarts(struct walk *walk);
 void metrics_last_restart(struct walk *walk);

@@ -4,7 +4,7 @@
  * A history that is no longer asked for goes on and is kept until its room is needed, so that a
  * configuration that is taken back has lost nothing.
  *
- * Memory: about 1 MB of address space at the default caps, touched as far as there are SLOs. */
+ * Memory: about 0.7 MB of address space at the default caps, touched as far as there are SLOs. */
 #ifndef PICKET_SLO_BOOK_H
 #define PICKET_SLO_BOOK_H
 

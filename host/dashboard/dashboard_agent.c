@@ -1,5 +1,6 @@
 /* Agent: is what measures well itself; push, store, recovery. */
 #include "dashboard.h"
+#include "dashboard_promql.h"
 
 #define IN      "job=\"picket\",site=\"$site\""
 #define RATE(x) "(rate(" x "[$__rate_interval]))"
@@ -133,7 +134,7 @@ const struct dashboard dashboard_agent = {
     .site = IN,
     .alert = "site=\"$site\"",
     .mark_restarts = true,
-    .variables = {{"site", "Site", "label_values(picket_build_info{job=\"picket\"}, site)"}},
+    .variables = {{"site", "Site", SITES}},
     .panels = panels,
     .panel_count = ARRAY_LEN(panels),
 };

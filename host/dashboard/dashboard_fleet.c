@@ -136,7 +136,7 @@ const struct dashboard dashboard_fleet = {
     .description = "All sites: what fails, what burns, who is silent",
     .site = IN,
     .alert = "severity=\"page\",site=~\"$site\"",
-    .variables = {{"site", "Site", "label_values(picket_build_info{job=\"picket\"}, site)", true}},
+    .variables = {{"site", "Site", SITES, true}},
     .panels = panels,
     .panel_count = ARRAY_LEN(panels),
 };

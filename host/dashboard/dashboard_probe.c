@@ -161,7 +161,7 @@ const struct dashboard dashboard_probe = {
     .site = SITE,
     .alert = "site=~\"$site\",probe=~\"$probe|\"",
     .mark_restarts = true,
-    .variables = {{"site", "Site", "label_values(picket_build_info{job=\"picket\"}, site)", true},
+    .variables = {{"site", "Site", SITES, true},
                   {"probe", "Probe", "label_values(picket_probe_results_total{" SITE "}, probe)"},
                   {"instance", "Target",
                    "label_values(picket_probe_results_total{" SITE ",probe=\"$probe\"}, instance)",

@@ -3,6 +3,9 @@
 #ifndef PICKET_DASHBOARD_PROMQL_H
 #define PICKET_DASHBOARD_PROMQL_H
 
+/* For a variable of Grafana. */
+#define SITES "label_values(picket_build_info{job=\"picket\"}, site)"
+
 #define RUNS(result, by, range)                                                                    \
     "sum" by " (increase(picket_probe_results_total{" IN ",result=~\"" result "\"}[" range "]))"
 /* Of the runs that could measure. */

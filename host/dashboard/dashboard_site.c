@@ -131,7 +131,7 @@ const struct dashboard dashboard_site = {
     .site = IN,
     .alert = "site=\"$site\"",
     .mark_restarts = true,
-    .variables = {{"site", "Site", "label_values(picket_build_info{job=\"picket\"}, site)"}},
+    .variables = {{"site", "Site", SITES}},
     .panels = panels,
     .panel_count = ARRAY_LEN(panels),
 };
