@@ -43,6 +43,7 @@ static void init_targets(struct agent *agent)
     for (unsigned i = 0; i < agent->config->target_count; i++) {
         agent->seen[i] = false;
         memset(&agent->states[i], 0, sizeof agent->states[i]);
+        memset(&agent->trails[i], 0, sizeof agent->trails[i]);
     }
 }
 
@@ -210,6 +211,7 @@ static void book_result(struct agent *agent, bool held_back, usec_t now_us)
     state->held_back = held_back;
     agent->last[target] = *result;
     agent->seen[target] = true;
+    trail_add(&agent->trails[target], result->outcome, result->duration_us);
 }
 
 /* A target runs once at a time, so no turn can find more results than there are targets. */

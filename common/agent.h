@@ -24,6 +24,7 @@
 #include "schedule.h"
 #include "site_action.h"
 #include "store.h"
+#include "trail.h"
 #include "upstream.h"
 #include "vitals.h"
 
@@ -110,6 +111,7 @@ struct agent {
     struct result last[CAP_TARGETS];
     bool seen[CAP_TARGETS];
     struct target_state states[CAP_TARGETS];
+    struct trail trails[CAP_TARGETS];
     struct result incoming; /* where results are collected */
     unsigned runs_in_flight;
     unsigned concurrency;

@@ -89,6 +89,8 @@ enum watchdog_key {
     WATCHDOG_KEY_COUNT
 };
 
+enum status_key { STATUS_LISTEN, STATUS_KEY_COUNT }; /* unset: no status page */
+
 enum maintenance_key { MAINTENANCE_TIME, MAINTENANCE_PROBE, MAINTENANCE_KEY_COUNT };
 
 /* One `key = value` line. */
@@ -157,7 +159,7 @@ struct config_target {
 };
 
 struct config {
-    struct config_section agent, push, watchdog, defaults;
+    struct config_section agent, push, status, watchdog, defaults;
     uint8_t label_count;
     struct config_label labels[CAP_LABELS]; /* the agent's own series' */
     uint16_t probe_count, target_count, setting_count, file_count, maintenance_count;
@@ -192,8 +194,9 @@ void config_error(struct config_errors *errors, const char *file, unsigned line,
  *   while ((pattern = config_next_include(&loader, &from, &line))) … expand, read, add …
  *   if (config_finish(&loader)) … config is complete and checked …
  *
- * [agent], [push], [watchdog] and [defaults] may stand once in every file and mean the same section
- * in all of them, wherever they stand; a key that may not repeat stands once over all files. */
+ * [agent], [push], [status], [watchdog] and [defaults] may stand once in every file and mean the
+ * same section in all of them, wherever they stand; a key that may not repeat stands once over all
+ * files. */
 struct config_loader {
     struct config *config;
     const struct probe_kind *const *kinds;
@@ -288,6 +291,7 @@ const char *config_store(const struct config *config);
 /* Key tables of the fixed sections and of the keys common to all probes, for --help and docs. */
 extern const struct config_key config_agent_keys[AGENT_KEY_COUNT];
 extern const struct config_key config_push_keys[PUSH_KEY_COUNT];
+extern const struct config_key config_status_keys[STATUS_KEY_COUNT];
 extern const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT];
 extern const struct config_key config_maintenance_keys[MAINTENANCE_KEY_COUNT];
 extern const struct config_key config_probe_keys[PROBE_KEY_COUNT];

@@ -1,4 +1,4 @@
-/* The cross checks of [agent] and [push], and the order in which all checks run. */
+/* The cross checks of [agent], [push] and [status], and the order in which all checks run. */
 #include <stdio.h>
 #include <string.h>
 
@@ -163,6 +163,43 @@ static void check_push(struct config_loader *loader)
     check_together(loader, PUSH_KEY_FILE, PUSH_CERT_FILE);
 }
 
+/* -- status -- */
+
+/* Four numbers; how an IPv6 address is put together is for the machine to say (page_server.h). */
+static bool is_address_v4(const char *text, size_t length)
+{
+    unsigned numbers = 0;
+    size_t digits;
+    int64_t number;
+
+    for (size_t at = 0; at <= length; at += digits + 1, numbers++) {
+        digits = strspn(text + at, "0123456789");
+        if (value_integer(text + at, digits, &number) != ERROR_NONE || number > UINT8_MAX ||
+            (at + digits < length && text[at + digits] != '.')) {
+            return false;
+        }
+    }
+    return numbers == 4;
+}
+
+static const char *wrong_listen(const char *listen, size_t length)
+{
+    const char *end = strrchr(listen, ':');
+    bool v6 = listen[0] == '[' && end != NULL && end[-1] == ']';
+
+    return is_authority(listen, length) && end != NULL &&
+                   (v6 || is_address_v4(listen, (size_t)(end - listen)))
+               ? NULL
+               : "write ADDRESS:PORT with an address in numbers, as 127.0.0.1:9116 or [::1]:9116";
+}
+
+static void check_status(struct config_loader *loader)
+{
+    static const struct text_rule rules[] = {{STATUS_LISTEN, wrong_listen}};
+
+    check_texts(loader, &loader->config->status, rules, ARRAY_LEN(rules));
+}
+
 bool config_finish(struct config_loader *loader)
 {
     struct config *config = loader->config;
@@ -174,6 +211,7 @@ bool config_finish(struct config_loader *loader)
     }
     check_agent(loader);
     check_push(loader);
+    check_status(loader);
     config_resolve_defaults(loader, &defaults);
     for (unsigned i = 0; i < config->probe_count; i++) {
         config_resolve_probe(loader, &defaults, i);

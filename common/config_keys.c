@@ -146,6 +146,12 @@ const struct config_key config_push_keys[PUSH_KEY_COUNT] = {
                      .help = "check the certificate against the CAs and the name"},
 };
 
+const struct config_key config_status_keys[STATUS_KEY_COUNT] = {
+    [STATUS_LISTEN] = {.name = "listen",
+                       .type = SETTING_TEXT,
+                       .help = "ADDRESS:PORT of the status page; unset: there is none"},
+};
+
 const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT] = {
     [WATCHDOG_DEVICE] = {.name = "device",
                          .type = SETTING_TEXT,
@@ -354,6 +360,7 @@ const struct config_key config_probe_keys[PROBE_KEY_COUNT] = {
 const struct config_fixed config_fixed_sections[CONFIG_FIXED_COUNT] = {
     {"agent", offsetof(struct config, agent), config_agent_keys, AGENT_KEY_COUNT},
     {"push", offsetof(struct config, push), config_push_keys, PUSH_KEY_COUNT},
+    {"status", offsetof(struct config, status), config_status_keys, STATUS_KEY_COUNT},
     {"watchdog", offsetof(struct config, watchdog), config_watchdog_keys, WATCHDOG_KEY_COUNT},
     {"defaults", offsetof(struct config, defaults), config_probe_keys, PROBE_KEY_COUNT},
 };

@@ -38,7 +38,7 @@ struct config_fixed {
     const struct config_key *keys;
     unsigned key_count;
 };
-enum { CONFIG_FIXED_COUNT = 4 };
+enum { CONFIG_FIXED_COUNT = 5 };
 extern const struct config_fixed config_fixed_sections[CONFIG_FIXED_COUNT];
 
 /* The word of the sections of struct config_maintenance. */

@@ -3,6 +3,7 @@
 #define PICKET_STATUS_RENDER_H
 
 #include "agent.h"
+#include "status_table.h"
 
 /* The width lines are kept to where the content allows it. */
 enum { STATUS_PAGE_COLUMNS = 120 };
@@ -14,6 +15,21 @@ void status_json(const struct agent *agent, usec_t now_us, struct buffer *out);
 void status_head(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
 void status_targets(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
 void status_slos(const struct agent *agent, bool colour, struct buffer *out);
+
+/* The same tables, row by row. The instance is cut at so many columns (status_table.h); the reason
+ * ("timeout in connect", or what was last wrong with a target that is well now) stands in `reason`,
+ * TABLE_CELL_BYTES long, which is returned. */
+enum { STATUS_TARGET_COLUMNS = 11, STATUS_SLO_COLUMNS = 11 };
+extern const struct column status_target_columns[STATUS_TARGET_COLUMNS];
+void status_target_row(const struct agent *agent, unsigned target, usec_t now_us,
+                       unsigned instance_columns, struct row *row);
+const char *status_target_reason(char *reason, const struct agent *agent, unsigned target,
+                                 usec_t now_us);
+extern const struct column status_slo_columns[STATUS_SLO_COLUMNS];
+/* Calls `visit` for each SLO; `below`: its window's events do not meet the objective. */
+void status_slo_rows(const struct agent *agent,
+                     void (*visit)(void *context, const struct row *row, bool below),
+                     void *context);
 
 /* Lines and JSON member of the store. */
 void status_store(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);

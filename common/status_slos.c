@@ -1,8 +1,8 @@
 /* The table of SLOs: the events of the window of each against its objective. */
+#include <assert.h>
 #include <math.h>
 
 #include "status_render.h"
-#include "status_table.h"
 #include "value.h"
 
 enum {
@@ -22,7 +22,9 @@ enum {
     TEXT_COLUMNS_MAX = 32,
 };
 
-static const struct column columns[COLUMN_COUNT] = {
+static_assert((int)COLUMN_COUNT == STATUS_SLO_COLUMNS, "as the header says");
+
+const struct column status_slo_columns[STATUS_SLO_COLUMNS] = {
     [PROBE] = {"PROBE", false},
     [INSTANCE] = {"INSTANCE", false},
     [SLO] = {"SLO", false},
@@ -48,12 +50,14 @@ static void fill_percent(struct row *row, unsigned column, int64_t ppm)
     (void)buffer_text(&out);
 }
 
-static void fill_verdict(struct row *row, int64_t ppm, int64_t objective_ppm)
+/* Returns whether the objective is not met. */
+static bool fill_verdict(struct row *row, int64_t ppm, int64_t objective_ppm)
 {
     bool below = ppm >= 0 && ppm < objective_ppm;
     row_text(row, VERDICT, ppm < 0 ? "-" : below ? "BELOW" : "met", TEXT_COLUMNS_MAX);
     row->coloured = VERDICT;
     row->colour = ppm < 0 ? NULL : status_colour(below ? STATUS_FAIL : STATUS_OK);
+    return below;
 }
 
 /* One decimal; NaN: a dash. */
@@ -70,7 +74,7 @@ static void fill_number(struct row *row, unsigned column, double value, const ch
     (void)buffer_text(&out);
 }
 
-static void fill_row(struct row *row, const struct agent *agent, unsigned target, unsigned slo)
+static bool fill_row(struct row *row, const struct agent *agent, unsigned target, unsigned slo)
 {
     const struct config_probe *probe = config_target_probe(agent->config, target);
     const struct config_slo *mine = &probe->slos[slo];
@@ -90,37 +94,53 @@ static void fill_row(struct row *row, const struct agent *agent, unsigned target
     row_count(row, BAD, events.bad);
     fill_number(row, BUDGET, slo_budget_remaining(events, mine->objective_ppm) * 100, "%");
     fill_number(row, BURN, slo_burn_rate(hour, mine->objective_ppm), "");
-    fill_verdict(row, ppm, mine->objective_ppm);
+    return fill_verdict(row, ppm, mine->objective_ppm);
 }
 
-/* Measures when `out` is NULL, else prints. Returns the number of SLOs. */
-static unsigned visit(const struct agent *agent, struct table *table, bool colour,
-                      struct buffer *out)
+void status_slo_rows(const struct agent *agent,
+                     void (*visit)(void *context, const struct row *row, bool below), void *context)
 {
-    unsigned count = 0;
     struct row row;
     for (unsigned i = 0; i < agent->config->target_count; i++) {
-        for (unsigned j = 0; j < config_target_probe(agent->config, i)->slo_count; j++, count++) {
-            fill_row(&row, agent, i, j);
-            if (out == NULL) {
-                table_measure(table, &row);
-                continue;
-            }
-            row.colour = colour ? row.colour : NULL;
-            table_line(table, &row, "", out);
-            buffer_append_byte(out, '\n');
+        for (unsigned j = 0; j < config_target_probe(agent->config, i)->slo_count; j++) {
+            bool below = fill_row(&row, agent, i, j);
+            visit(context, &row, below);
         }
     }
-    return count;
+}
+
+/* The text: a pass to find the widths, then one to print. */
+struct text_pass {
+    struct table table;
+    struct buffer *out; /* NULL: measure */
+    bool colour;
+    unsigned rows;
+};
+
+static void visit_text(void *context, const struct row *row, bool below)
+{
+    struct text_pass *pass = context;
+    struct row shown = *row;
+    (void)below;
+    pass->rows++;
+    if (pass->out == NULL) {
+        table_measure(&pass->table, row);
+        return;
+    }
+    shown.colour = pass->colour ? row->colour : NULL;
+    table_line(&pass->table, &shown, "", pass->out);
+    buffer_append_byte(pass->out, '\n');
 }
 
 void status_slos(const struct agent *agent, bool colour, struct buffer *out)
 {
-    struct table table;
-    table_begin(&table, columns, COLUMN_COUNT);
-    if (visit(agent, &table, colour, NULL) > 0) {
+    struct text_pass pass = {.out = NULL, .colour = colour};
+    table_begin(&pass.table, status_slo_columns, COLUMN_COUNT);
+    status_slo_rows(agent, visit_text, &pass);
+    if (pass.rows > 0) {
         buffer_append_byte(out, '\n');
-        table_title(&table, "", out);
-        (void)visit(agent, &table, colour, out);
+        table_title(&pass.table, "", out);
+        pass.out = out;
+        status_slo_rows(agent, visit_text, &pass);
     }
 }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "status_render.h"
-#include "status_table.h"
 
 enum {
     PROBE,
@@ -26,14 +25,15 @@ enum {
     NOTE_INDENT = 4,
 };
 
-static const struct column columns[COLUMN_COUNT] = {
+const struct column status_target_columns[STATUS_TARGET_COLUMNS] = {
     [PROBE] = {"PROBE", false},     [KIND] = {"KIND", false},    [INSTANCE] = {"INSTANCE", false},
     [STATE] = {"STATE", false},     [SINCE] = {"SINCE", true},   [LAST] = {"LAST(ms)", true},
     [SUCCESS] = {"SUCCESS%", true}, [RUNS] = {"RUNS", true},     [FAIL] = {"FAIL", true},
     [UNKNOWN] = {"UNKNOWN", true},  [MISSED] = {"MISSED", true},
 };
 static const char reason_title[] = "REASON"; /* what stands behind the last column */
-static_assert(ARRAY_LEN(columns) <= TABLE_COLUMNS_MAX, "a row has a cell for each column");
+static_assert((int)COLUMN_COUNT == STATUS_TARGET_COLUMNS, "as the header says");
+static_assert((int)COLUMN_COUNT <= TABLE_COLUMNS_MAX, "a row has a cell for each column");
 
 static void fill_last_run(struct row *row, const struct agent *agent, unsigned target,
                           usec_t now_us)
@@ -67,8 +67,8 @@ static void fill_counts(struct row *row, const struct sli *sli)
     row_count(row, MISSED, sli->missed);
 }
 
-static void fill_row(struct row *row, const struct agent *agent, unsigned target, usec_t now_us,
-                     unsigned instance_columns)
+void status_target_row(const struct agent *agent, unsigned target, usec_t now_us,
+                       unsigned instance_columns, struct row *row)
 {
     const struct config_probe *probe = config_target_probe(agent->config, target);
     enum status_state state = status_state(agent, target);
@@ -82,10 +82,8 @@ static void fill_row(struct row *row, const struct agent *agent, unsigned target
     fill_counts(row, agent_sli(agent, target));
 }
 
-/* "timeout in connect", or what was last wrong with a target that is well now. Returns the text,
- * which stands in `reason`, TABLE_CELL_BYTES long. */
-static const char *fill_reason(char *reason, const struct agent *agent, unsigned target,
-                               usec_t now_us)
+const char *status_target_reason(char *reason, const struct agent *agent, unsigned target,
+                                 usec_t now_us)
 {
     const struct result *last = &agent->last[target];
     const struct target_state *state = &agent->states[target];
@@ -125,7 +123,7 @@ static void append_row(struct buffer *out, const struct table *table, const stru
                        const struct agent *agent, unsigned target, usec_t now_us)
 {
     char reason[TABLE_CELL_BYTES];
-    (void)fill_reason(reason, agent, target, now_us);
+    (void)status_target_reason(reason, agent, target, now_us);
     table_line(table, row, reason, out);
     if (agent->seen[target]) {
         unsigned gap = reason[0] != '\0' ? TABLE_GAP : 0;
@@ -154,11 +152,11 @@ void status_targets(const struct agent *agent, usec_t now_us, bool colour, struc
     struct row row;
     char reason[TABLE_CELL_BYTES];
     unsigned reason_columns = (unsigned)strlen(reason_title);
-    table_begin(&table, columns, COLUMN_COUNT);
+    table_begin(&table, status_target_columns, COLUMN_COUNT);
     for (unsigned i = 0; i < agent->config->target_count; i++) {
-        fill_row(&row, agent, i, now_us, TABLE_CELL_BYTES - 1);
+        status_target_row(agent, i, now_us, TABLE_CELL_BYTES - 1, &row);
         table_measure(&table, &row);
-        unsigned length = (unsigned)strlen(fill_reason(reason, agent, i, now_us));
+        unsigned length = (unsigned)strlen(status_target_reason(reason, agent, i, now_us));
         reason_columns = length > reason_columns ? length : reason_columns;
     }
     reason_columns = reason_columns < REASON_COLUMNS_MAX ? reason_columns : REASON_COLUMNS_MAX;
@@ -166,7 +164,7 @@ void status_targets(const struct agent *agent, usec_t now_us, bool colour, struc
     buffer_append_byte(out, '\n');
     table_title(&table, reason_title, out);
     for (unsigned i = 0; i < agent->config->target_count; i++) {
-        fill_row(&row, agent, i, now_us, table.widths[INSTANCE]);
+        status_target_row(agent, i, now_us, table.widths[INSTANCE], &row);
         row.colour = colour ? row.colour : NULL;
         append_row(out, &table, &row, agent, i, now_us);
     }

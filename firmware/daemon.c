@@ -9,6 +9,7 @@
 #include "linux_clock.h"
 #include "linux_logger.h"
 #include "loop.h"
+#include "page_server.h"
 #include "push_transport.h"
 #include "registry.h"
 #include "reload.h"
@@ -41,6 +42,7 @@ struct daemon {
     struct agent agent;
     usec_t agent_wake_us;
     struct status_server server;
+    struct page_server page;
     struct signals signals;
     struct reload reload;
     struct loop loop;
@@ -208,6 +210,16 @@ static void server_source_step(void *context, const struct waits *ready, usec_t 
     status_server_step(&((struct daemon *)context)->server, ready, now_us);
 }
 
+static void page_source_waits(void *context, struct waits *waits)
+{
+    page_server_waits(&((struct daemon *)context)->page, waits);
+}
+
+static void page_source_step(void *context, const struct waits *ready, usec_t now_us)
+{
+    page_server_step(&((struct daemon *)context)->page, ready, now_us);
+}
+
 static enum log_level configured_log_level(const struct config *config)
 {
     static const enum log_level levels[] = {LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO,
@@ -243,9 +255,27 @@ static enum error open_ports(struct daemon *daemon)
     return ERROR_NONE;
 }
 
+/* Without it the agent does its work all the same. */
+static void listen_for_page(struct daemon *daemon)
+{
+    char why[256];
+    if (page_server_listen(&daemon->page, daemon->config, why, sizeof why)) {
+        logger_printf(&daemon->logger, LOG_LEVEL_WARNING, "%s: there is no page", why);
+    }
+}
+
+static void open_page(struct daemon *daemon)
+{
+    char why[256];
+    if (page_server_open(&daemon->page, &daemon->agent, why, sizeof why)) {
+        logger_printf(&daemon->logger, LOG_LEVEL_WARNING, "%s", why);
+    }
+}
+
 /* With all files open and no thread started yet. */
 static enum error enter_sandbox(struct daemon *daemon)
 {
+    listen_for_page(daemon);
     sandbox_plan_make(daemon->config, daemon->socket_path, daemon->runner,
                       daemon->supervised->by_parent, &daemon->sandbox);
     return sandbox_enter(&daemon->sandbox, &daemon->logger);
@@ -307,6 +337,7 @@ static enum error open_server(struct daemon *daemon)
 static void close_all(struct daemon *daemon)
 {
     reload_cancel(&daemon->reload);
+    page_server_close(&daemon->page);
     status_server_close(&daemon->server);
     if (!daemon_store_close(&daemon->store)) {
         logger_printf(&daemon->logger, LOG_LEVEL_WARNING, "the store's device hangs to the end");
@@ -329,6 +360,7 @@ static void run_loop(struct daemon *daemon)
         {daemon, store_source_waits, store_source_step},
         {daemon, agent_source_waits, agent_source_step},
         {daemon, server_source_waits, server_source_step},
+        {daemon, page_source_waits, page_source_step},
     };
     loop_init(&daemon->loop, &daemon->clock, sources, ARRAY_LEN(sources));
     while (!agent_stopped(&daemon->agent)) {
@@ -360,6 +392,7 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
     daemon->trust = (enum clock_trust)config_number(config, &config->agent, AGENT_CLOCK_TRUST);
     daemon->clock = linux_clock(&daemon->trust);
     daemon->logger = linux_logger(&daemon->logger_state, configured_log_level(config));
+    page_server_init(&daemon->page);
     reload_init(&daemon->reload, path, &daemon->logger);
     enum error error = open_ports(daemon);
     bool unfit = error == ERROR_INVALID || (!error && enter_sandbox(daemon));
@@ -370,6 +403,7 @@ enum daemon_end daemon_run(const char *path, const struct config *config, const 
     logger_printf(&daemon->logger, LOG_LEVEL_INFO, "%s (%s) site %s: %u probes, %u targets, %s",
                   picket_version, picket_commit, config_site(config), config->probe_count,
                   config->target_count, daemon->transport ? "pushing" : "not pushing");
+    open_page(daemon);
     warn_of_what_has_no_effect(daemon);
     run_loop(daemon);
     bool again =

@@ -203,6 +203,12 @@ static const long calls_allowed[] = {
     __NR_umask,
     __NR_pipe2,
     __NR_eventfd2,
+    __NR_epoll_create1,
+    __NR_epoll_ctl,
+    __NR_epoll_pwait,
+#ifdef __NR_epoll_wait
+    __NR_epoll_wait,
+#endif
     __NR_dup,
     /* Memory and threads; what looks at arguments is below. */
     __NR_brk,

@@ -7,6 +7,7 @@
 
 #include "config_file.h"
 #include "linux_clock.h"
+#include "page_server.h"
 #include "push_transport.h"
 #include "recovery.h"
 #include "registry.h"
@@ -158,6 +159,7 @@ bool site_opens(const struct config *config, struct config_errors *errors)
     bool good = user_exists(config, errors);
     good = watchdog_fits(config, errors) && good;
     good = action_runs(config, errors) && good;
+    good = page_server_check(config, errors) && good;
     struct runner *runner = runner_new(config, ops, count, &clock, &no_resolver, 1, errors);
     good = runner != NULL && good;
     runner_free(runner);

@@ -1,5 +1,6 @@
 # Builds the pinned libraries once for the current toolchain and offers them as targets:
-#   deps::curl deps::mbedtls deps::cares deps::modbus deps::inih deps::pcre2 deps::cmocka
+#   deps::curl deps::mbedtls deps::cares deps::modbus deps::inih deps::pcre2 deps::microhttpd
+#   deps::cmocka
 # Each carries its own include folder (as SYSTEM), its archives in link order, the libraries it
 # stands on, and the defines its header needs. Include this after project(... C).
 # Needs: CMAKE_C_COMPILER, and CMAKE_TOOLCHAIN_FILE when cross-building.
@@ -51,6 +52,7 @@ deps_archive(mbedtls mbedtls libmbedtls.a deps::mbedx509)
 deps_archive(cares c-ares libcares.a Threads::Threads)
 deps_archive(curl curl libcurl.a deps::mbedtls deps::cares)
 deps_archive(modbus modbus libmodbus.a)
+deps_archive(microhttpd microhttpd libmicrohttpd.a)
 deps_archive(pcre2 pcre2 libpcre2-8.a)
 
 target_compile_definitions(deps::pcre2 INTERFACE PCRE2_CODE_UNIT_WIDTH=8)

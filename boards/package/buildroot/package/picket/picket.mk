@@ -25,6 +25,7 @@ PICKET_LIBRARIES = \
 	pcre2_10.46.orig.tar.gz=https://github.com/PCRE2Project/pcre2/releases/download/pcre2-10.46/pcre2-10.46.tar.gz \
 	libmodbus_3.1.11.orig.tar.gz=https://github.com/stephane/libmodbus/archive/refs/tags/v3.1.11.tar.gz \
 	libinih_59.orig.tar.gz=https://github.com/benhoyt/inih/archive/refs/tags/r59.tar.gz \
+	libmicrohttpd_1.0.10.orig.tar.gz=https://ftp.gnu.org/gnu/libmicrohttpd/libmicrohttpd-1.0.10.tar.gz \
 	cmocka_1.1.7.orig.tar.xz=https://cmocka.org/files/1.1/cmocka-1.1.7.tar.xz
 PICKET_EXTRA_DOWNLOADS = \
 	$(foreach library,$(PICKET_LIBRARIES),$(lastword $(subst =, ,$(library))))

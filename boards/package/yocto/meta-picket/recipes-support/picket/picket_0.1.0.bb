@@ -25,6 +25,7 @@ SRC_URI = " \
     https://github.com/PCRE2Project/pcre2/releases/download/pcre2-10.46/pcre2-10.46.tar.gz;name=pcre2;downloadfilename=pcre2_10.46.orig.tar.gz;subdir=cache/src;unpack=0 \
     https://github.com/stephane/libmodbus/archive/refs/tags/v3.1.11.tar.gz;name=modbus;downloadfilename=libmodbus_3.1.11.orig.tar.gz;subdir=cache/src;unpack=0 \
     https://github.com/benhoyt/inih/archive/refs/tags/r59.tar.gz;name=inih;downloadfilename=libinih_59.orig.tar.gz;subdir=cache/src;unpack=0 \
+    https://ftp.gnu.org/gnu/libmicrohttpd/libmicrohttpd-1.0.10.tar.gz;name=microhttpd;downloadfilename=libmicrohttpd_1.0.10.orig.tar.gz;subdir=cache/src;unpack=0 \
     https://cmocka.org/files/1.1/cmocka-1.1.7.tar.xz;name=cmocka;downloadfilename=cmocka_1.1.7.orig.tar.xz;subdir=cache/src;unpack=0 \
 "
 SRC_URI[mbedtls.sha256sum] = "a7e8bcbec0e6f761b4af24f25677626b35f762f68eef79c08677a363212d11f6"
@@ -33,6 +34,7 @@ SRC_URI[curl.sha256sum] = "6766ada7101d292b42b8b15681120acd68effa4a9660935853cf6
 SRC_URI[pcre2.sha256sum] = "8d28d7f2c3b970c3a4bf3776bcbb5adfc923183ce74bc8df1ebaad8c1985bd07"
 SRC_URI[modbus.sha256sum] = "8a750452ef86a53de6cec6fbca67bd5be08d0a1e87278a422fbce3003fd42d99"
 SRC_URI[inih.sha256sum] = "062279922805f5e9a369551a08d5ddb506140fe50774183ffdbb7c22bb97e3f4"
+SRC_URI[microhttpd.sha256sum] = "04bfe8ef75db7d629a33de767599765cecadc56274a39822d5d081030d577685"
 SRC_URI[cmocka.sha256sum] = "810570eb0b8d64804331f82b29ff47c790ce9cd6b163e98d47a4807047ecad82"
 
 # Releases before 5.1 have no UNPACKDIR.
