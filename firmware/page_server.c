@@ -15,7 +15,7 @@
 #include "page_assets.h"
 #include "status.h"
 
-enum { BACKLOG = 16, IDLE_S = 5, CONNECTION_BYTES = 4096, PORT_BYTES = 6 };
+enum { BACKLOG = 16, IDLE_S = 5, CONNECTION_BYTES = 4096, SEND_BYTES = 64 * 1024 };
 #define JSON_BYTES_FIXED      (64 * 1024)
 #define JSON_BYTES_PER_TARGET (32 * 1024) /* 48 values with the longest names and texts fit */
 
@@ -81,7 +81,7 @@ enum error page_server_listen(struct page_server *server, const struct config *c
 {
     const char *listen_on = config_text(config, &config->status, STATUS_LISTEN, NULL);
     union address address;
-    const int on = 1;
+    const int on = 1, send_bytes = SEND_BYTES; /* connections inherit it */
     if (listen_on == NULL || !read_address(listen_on, &address)) {
         return ERROR_NONE;
     }
@@ -90,6 +90,7 @@ enum error page_server_listen(struct page_server *server, const struct config *c
     int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes) != 0 ||
         bind(fd, &address.any, length) != 0 || listen(fd, BACKLOG) != 0) {
         snprintf(why, why_size, "status page %s: %s", listen_on, strerror(errno));
         if (fd >= 0) {
@@ -306,6 +307,15 @@ static void end_overdue(struct page_server *server)
     }
 }
 
+static unsigned open_count(const struct page_server *server)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < PAGE_CONNECTIONS; i++) {
+        count += server->connections[i].fd >= 0 ? 1 : 0;
+    }
+    return count;
+}
+
 static int epoll_of(const struct page_server *server)
 {
     return MHD_get_daemon_info(server->http, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
@@ -392,6 +402,11 @@ void page_server_step(struct page_server *server, const struct waits *ready, use
     }
     server->now_us = now_us;
     end_overdue(server);
-    (void)MHD_run(server->http);
+    /* The library listens again for one that waits only at the run after the one that ended one. */
+    unsigned before;
+    do {
+        before = open_count(server);
+        (void)MHD_run(server->http);
+    } while (open_count(server) < before);
     set_wake(server);
 }
