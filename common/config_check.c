@@ -184,11 +184,11 @@ static bool is_address_v4(const char *text, size_t length)
 
 static const char *wrong_listen(const char *listen, size_t length)
 {
-    const char *end = strrchr(listen, ':');
-    bool v6 = listen[0] == '[' && end != NULL && end[-1] == ']';
+    bool v6 = listen[0] == '[';
+    size_t host = v6 ? strcspn(listen, "]") + 1 : strcspn(listen, ":");
 
-    return is_authority(listen, length) && end != NULL &&
-                   (v6 || is_address_v4(listen, (size_t)(end - listen)))
+    return is_authority(listen, length) && listen[host] == ':' &&
+                   (v6 || is_address_v4(listen, host))
                ? NULL
                : "write ADDRESS:PORT with an address in numbers, as 127.0.0.1:9116 or [::1]:9116";
 }

@@ -13,7 +13,8 @@
  * address to listen on decides who may read.
  *
  * Memory: PAGE_ANSWERS buffers, sized by the configuration and touched as far as they are filled,
- * and what the library and the kernel take for each connection, all bounded. Thread rule: the loop's thread. */
+ * and what the library and the kernel take for each connection, all bounded. Thread rule: the
+ * loop's thread. */
 #ifndef PICKET_PAGE_SERVER_H
 #define PICKET_PAGE_SERVER_H
 

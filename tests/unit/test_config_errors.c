@@ -65,7 +65,7 @@ static void config_refuses_wrong_sections_and_reads_on(void **state)
     static const struct bad_row rows[] = {
         {"[wbe a]\nurl = x\n", "1: unknown section [wbe]; did you mean 'web'?\n"},
         {"[agnet]\nsite = x\n", "1: unknown section [agnet]; did you mean 'agent'?\n"},
-        {"[nothing here]\nurl = x\n", "1: unknown section [nothing]; there are: agent push "
+        {"[nothing here]\nurl = x\n", "1: unknown section [nothing]; there are: agent push status "
                                       "watchdog defaults maintenance web bus\n"},
         {"[web]\nurl = x\n", "1: a probe needs a name: write [web NAME]\n"},
         {"[maintenance]\ntime = daily 02:00-04:00\n",
@@ -124,7 +124,8 @@ static void config_refuses_unknown_repeated_and_secret_keys(void **state)
         {"[push]\nbearer = geheim\n",
          "2: 'bearer': a secret is never written in the file: use bearer_file = PATH\n"},
         {"[nothing]\ntoken = geheim\n",
-         "1: unknown section [nothing]; there are: agent push watchdog defaults maintenance web "
+         "1: unknown section [nothing]; there are: agent push status watchdog defaults maintenance "
+         "web "
          "bus\n"
          "2: 'token': a secret is never written in the file: use bearer_file = PATH\n"},
         {WEB "bearer_token = geheim\n",
@@ -421,6 +422,11 @@ static void config_refuses_what_would_poison_the_receiver(void **state)
          "2: 'bearer_file' and 'username' exclude each other\n"},
         {"[push]\ncert_file = /c\n", "2: 'cert_file' needs 'key_file' beside it\n"},
         {"[push]\nkey_file = /k\n", "2: 'key_file' needs 'cert_file' beside it\n"},
+        {"[status]\nlisten = localhost:9116\n",
+         "2: 'listen': write ADDRESS:PORT with an address in numbers, as 127.0.0.1:9116 or "
+         "[::1]:9116\n"},
+        {"[status x]\nlisten = 127.0.0.1:9116\n",
+         "1: [status] takes no name: write it alone between [ and ]\n"},
         {"[watchdog]\ndevice = watchdog\n",
          "2: 'device': write none, systemd, procd or a path below /dev\n"},
         {"[watchdog]\ndevice = /dev/\n",

@@ -11,8 +11,8 @@
 #define MBEDTLS_THREADING_C
 #define MBEDTLS_THREADING_PTHREAD
 
-/* What is sent at once: half of a record, so that a session has 8 KiB less. A client certificate has
- * to fit with its chain. What is received may fill a record: servers decide that. */
+/* What is sent at once: half of a record, so that a session has 8 KiB less. A client certificate
+ * has to fit with its chain. What is received may fill a record: servers decide that. */
 #define MBEDTLS_SSL_OUT_CONTENT_LEN 8192
 
 /* Nothing here speaks DTLS. */
