@@ -80,7 +80,8 @@ static void judge_probe(const struct config_probe *probe)
     must(probe->attempts >= 1 && probe->target_count >= 1);
     must(probe->first_target + probe->target_count <= config.target_count);
     must(probe->depends_on == CONFIG_NO_PROBE || probe->depends_on < config.probe_count);
-    for (unsigned i = 0; i < probe->slo_count; i++) {
+    must(config_counted_slos(probe) <= CAP_SLOS_PER_PROBE);
+    for (unsigned i = 0; i < config_counted_slos(probe); i++) {
         must(probe->slos[i].threshold_us <= probe->timeout_us);
     }
     ask_section(&probe->section, KIND_KEY_FIRST + probe->section.kind->key_count);
