@@ -402,10 +402,18 @@ class Files(LiveTest):
         self.assertEqual(picket("rules", good, "--output", "/nonexistent/x").returncode, 1)
 
     def test_slos_that_cannot_page_are_named(self):
-        group = "[slo shop]\nprobe = portal\nslo = availability 80% 1d\n"
+        group = ("[slo shop]\nprobe = portal\nprobe = rare\nslo = availability 80% 1d\n"
+                 "[http rare]\nurl = http://127.0.0.1:1/\ninterval = 4h\n"
+                 "[slo off]\nprobe = off\nslo = availability 80% 1d\n"
+                 "[http off]\nurl = http://127.0.0.1:1/\nenabled = off\n")
         notes = picket("rules", self.file("g.conf", SITE + group)).stderr
         self.assertEqual(len(notes.splitlines()), 1)
         self.assertIn("s1: shop:availability: an objective below 83.4%", notes)
+        group = ("[slo shop]\nprobe = portal\nprobe = rare\nslo = availability 99% 1d\n"
+                 "[http rare]\nurl = http://127.0.0.1:1/\nurl = http://127.0.0.1:1/a\n"
+                 "interval = 2h\n")
+        notes = picket("rules", self.file("g.conf", SITE.replace("60s", "1h") + group)).stderr
+        self.assertIn("s1: shop:availability: a run every 30m is too rare for a page", notes)
         rare = self.file("a.conf", SITE.replace("60s", "20m").replace("99.9%", "80%"))
         notes = picket("rules", rare).stderr
         self.assertIn("s1: portal: availability: a run every 20m", notes)

@@ -489,6 +489,13 @@ static void metrics_of_a_group_have_no_probe_and_add_its_targets_up(void **state
     assert_null(strstr(text, "probe=\"portal\",kind=\"web\",instance=\"https://portal.example.net/"
                              "login\",region=\"emea\",team=\"a \\\"b\\\" \\\\c\\nd\",slo="
                              "\"availability_"));
+    char epoch[METRICS_EPOCH_BYTES], line[256];
+    metrics_group_epoch(&config, &config.groups[0], "0badcafe", epoch);
+    (void)snprintf(line, sizeof line,
+                   "picket_slo_events_total{" SITE ",epoch=\"%s\",slo=\"shop:availability\","
+                   "result=\"good\"} 1\n",
+                   epoch);
+    assert_non_null(strstr(text, line));
     view.only_probe = 0;
     assert_null(strstr(walk_text(&view), "shop"));
     with_histories = false;
