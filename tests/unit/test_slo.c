@@ -100,14 +100,15 @@ static bool is_good(const struct config_slo *slo, int64_t steps)
            (slo->type == SLO_AVAILABILITY || steps * RECORD_DURATION_STEP_US <= slo->threshold_us);
 }
 
-/* Events from a moment on, by looking at every one: of a group, or of the first target. */
+/* Events from a moment on, by looking at every one: of the first two probes, which are all there
+ * ever is in a group here, or of the first target. */
 static struct slo_events since(const struct config_group *group, const struct config_slo *slo,
                                int64_t from_ms)
 {
     struct slo_events events = {.good = 0};
     for (unsigned i = 0; i < model.count; i++) {
         unsigned target = model.events[i].target;
-        bool is_of = group != NULL ? config_group_has(&config, group, target) : target == 0;
+        bool is_of = group != NULL ? config.targets[target].probe < 2 : target == 0;
         if (is_of && model.events[i].at_ms >= from_ms) {
             bool good = is_good(slo, model.events[i].steps);
             events.good += good ? 1 : 0;
