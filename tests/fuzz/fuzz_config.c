@@ -93,6 +93,18 @@ static void judge_probe(const struct config_probe *probe)
     }
 }
 
+static void judge_group(const struct config_group *group)
+{
+    unsigned members = 0;
+
+    must(group->slo_count >= 1 && group->slo_count <= CAP_SLOS_PER_PROBE);
+    for (unsigned i = 0; i < config.target_count; i++) {
+        members += config_group_has(&config, group, i) ? 1 : 0;
+    }
+    must(members >= 1);
+    ask_section(&group->section, GROUP_KEY_COUNT);
+}
+
 static void judge_config(void)
 {
     must(*config_site(&config) != '\0' && strchr(config_site(&config), '/') == NULL);
@@ -106,6 +118,9 @@ static void judge_config(void)
     for (unsigned i = 0; i < config.probe_count; i++) {
         must(config_find_probe(&config, config_probe_name(&config, &config.probes[i])) == i);
         judge_probe(&config.probes[i]);
+    }
+    for (unsigned i = 0; i < config.group_count; i++) {
+        judge_group(&config.groups[i]);
     }
     for (unsigned i = 0; i < config.target_count; i++) {
         size_t length = strlen(config_instance(&config, i));
