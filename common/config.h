@@ -221,7 +221,7 @@ struct config_loader {
     unsigned key_count;
     unsigned first_key;     /* … and the id of the first; a probe has the common ones too */
     bool header_seen;       /* in the current file */
-    unsigned fixed_seen[4]; /* line of [agent] … [defaults] in the current file; 0: none */
+    unsigned fixed_seen[5]; /* line of [agent] … [defaults] in the current file; 0: none */
     struct config_section discarded; /* takes the settings of a section that is wrong itself */
     unsigned includes_done;
     unsigned limits_reported; /* bit per capacity: each is reported once */

@@ -1,4 +1,5 @@
 /* Section headers: which section the settings that follow belong to. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,9 @@ static void discard(struct config_loader *loader, const struct probe_kind *kind)
         (struct config_section){.kind = kind, .first_setting = loader->config->setting_count};
     loader->section = &loader->discarded;
 }
+
+static_assert(ARRAY_LEN(((struct config_loader *)NULL)->fixed_seen) == CONFIG_FIXED_COUNT,
+              "each section without a name has its line");
 
 static void open_fixed(struct config_loader *loader, unsigned index, unsigned line)
 {
