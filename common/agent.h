@@ -171,5 +171,8 @@ const struct sli *agent_sli(const struct agent *agent, unsigned target);
  * while the store is opening. */
 struct slo_events agent_slo_events(const struct agent *agent, unsigned target,
                                    const struct config_slo *slo, usec_t window_us);
+/* Likewise of an SLO of a group. */
+struct slo_events agent_group_events(const struct agent *agent, const struct config_group *group,
+                                     const struct config_slo *slo, usec_t window_us);
 
 #endif

@@ -86,3 +86,12 @@ struct slo_events agent_slo_events(const struct agent *agent, unsigned target,
                                                            window_us, agent->stepped_us)
                                        : (struct slo_events){.good = 0};
 }
+
+struct slo_events agent_group_events(const struct agent *agent, const struct config_group *group,
+                                     const struct config_slo *slo, usec_t window_us)
+{
+    return store_opened(&agent->store)
+               ? ledger_group_events(store_ledger(&agent->store), agent->config, group, slo,
+                                     window_us, agent->stepped_us)
+               : (struct slo_events){.good = 0};
+}

@@ -32,8 +32,11 @@
 #ifndef CAP_SLOS /* SLOs over all targets */
 #define CAP_SLOS 256
 #endif
-#ifndef CAP_SLOS_PER_PROBE
+#ifndef CAP_SLOS_PER_PROBE /* and per group; a probe's with what its groups have counted of it */
 #define CAP_SLOS_PER_PROBE 4
+#endif
+#ifndef CAP_SLO_GROUPS /* [slo NAME] sections */
+#define CAP_SLO_GROUPS 16
 #endif
 #ifndef CAP_MAINTENANCES /* [maintenance NAME] sections */
 #define CAP_MAINTENANCES 16
@@ -92,6 +95,7 @@ _Static_assert(CAP_TEXT_BYTES >= 16 * 1024, "CAP_TEXT_BYTES is less than 16K");
 _Static_assert(CAP_FILES >= 1 && CAP_FILES <= 4096, "CAP_FILES is not 1 to 4096");
 _Static_assert(CAP_LINE_BYTES >= 512, "CAP_LINE_BYTES is less than 512");
 _Static_assert(CAP_SLOS >= 1 && CAP_SLOS_PER_PROBE >= 1, "there is no room for an SLO");
+_Static_assert(CAP_SLO_GROUPS >= 1, "there is no room for an SLO over a group");
 _Static_assert(CAP_MAINTENANCES >= 1 && CAP_MAINTENANCE_TIMES >= 1,
                "there is no room for a maintenance");
 _Static_assert(CAP_LABELS >= 1 && CAP_VALUES >= 1, "there is no room for a label or a value");

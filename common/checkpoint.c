@@ -312,7 +312,7 @@ static void fill_history(struct slo_history *history, const struct config_slo *s
 static void put_longest_slos(struct buffer *out, const struct config_probe *probe)
 {
     struct slo_history history;
-    for (unsigned i = 0; i < probe->slo_count; i++) {
+    for (unsigned i = 0; i < config_counted_slos(probe); i++) {
         fill_history(&history, &probe->slos[i], probe->interval_us);
         put_slo(out, LEDGER_ID_END, &history);
     }

@@ -77,20 +77,39 @@ struct config_section *config_fixed_section(struct config *config, unsigned fixe
     return (struct config_section *)(void *)((char *)config + config_fixed_sections[fixed].offset);
 }
 
-bool config_is_maintenance(const struct config *config, const struct config_section *section)
+uint16_t *config_named_count(struct config *config, const struct config_named *named)
 {
-    for (unsigned i = 0; i < config->maintenance_count; i++) {
-        if (section == &config->maintenances[i].section) {
-            return true;
+    return (uint16_t *)(void *)((char *)config + named->count);
+}
+
+struct config_section *config_named_section(struct config *config, const struct config_named *named,
+                                            unsigned index)
+{
+    return (struct config_section *)(void *)((char *)config + named->array + index * named->size);
+}
+
+const struct config_named *config_named_of(const struct config *config,
+                                           const struct config_section *section)
+{
+    const char *at = (const char *)section, *base = (const char *)config;
+
+    for (unsigned i = 0; i < CONFIG_NAMED_COUNT; i++) {
+        const struct config_named *named = &config_named_sections[i];
+        const char *array = base + named->array;
+
+        if (at >= array && at < array + named->cap * named->size) {
+            return named;
         }
     }
-    return false;
+    return NULL;
 }
 
 const struct config_key *config_own_keys(const struct config *config,
                                          const struct config_section *section, unsigned *count,
                                          unsigned *first)
 {
+    const struct config_named *named;
+
     *first = section->kind != NULL ? KIND_KEY_FIRST : 0;
     if (section->kind != NULL) {
         *count = section->kind->key_count;
@@ -104,8 +123,9 @@ const struct config_key *config_own_keys(const struct config *config,
             return fixed->keys;
         }
     }
-    *count = config_is_maintenance(config, section) ? MAINTENANCE_KEY_COUNT : 0;
-    return *count > 0 ? config_maintenance_keys : NULL;
+    named = config_named_of(config, section);
+    *count = named != NULL ? named->key_count : 0;
+    return named != NULL ? named->keys : NULL;
 }
 
 const struct config_key *config_key(const struct config_section *section,
@@ -244,12 +264,14 @@ const char *config_store(const struct config *config)
 const char *config_title(const struct config *config, const struct config_section *section,
                          char *out, size_t size)
 {
+    const struct config_named *named = config_named_of(config, section);
+
     if (section->kind != NULL) {
         (void)snprintf(out, size, "[%s %s]", section->kind->name, config->text + section->name);
         return out;
     }
-    if (config_is_maintenance(config, section)) {
-        (void)snprintf(out, size, "[" CONFIG_MAINTENANCE " %s]", config->text + section->name);
+    if (named != NULL) {
+        (void)snprintf(out, size, "[%s %s]", named->word, config->text + section->name);
         return out;
     }
     (void)snprintf(out, size, "[]");

@@ -91,6 +91,7 @@ enum watchdog_key {
 
 enum status_key { STATUS_LISTEN, STATUS_KEY_COUNT }; /* unset: no status page */
 
+enum group_key { GROUP_PROBE, GROUP_SLO, GROUP_KEY_COUNT };
 enum maintenance_key { MAINTENANCE_TIME, MAINTENANCE_PROBE, MAINTENANCE_KEY_COUNT };
 
 /* One `key = value` line. */
@@ -130,13 +131,23 @@ struct config_probe {
     unsigned attempts;
     bool enabled;
     uint16_t first_target, target_count;
-    uint8_t slo_count;
+    uint8_t slo_count;       /* its own … */
+    uint8_t group_slo_count; /* … and behind them, what groups have counted and none of it counts */
     struct config_slo slos[CAP_SLOS_PER_PROBE];
     uint8_t label_count; /* the agent's labels are merged in */
     struct config_label labels[CAP_LABELS];
     uint16_t depends_on; /* index of a probe, CONFIG_NO_PROBE when unset */
 };
 #define CONFIG_NO_PROBE UINT16_MAX
+
+/* [slo NAME]: objectives of probes together. Events are those of all their targets, each of which
+ * counts them as for an SLO of its own. */
+struct config_group {
+    struct config_section section;
+    uint8_t slo_count;
+    struct config_slo slos[CAP_SLOS_PER_PROBE];
+    uint8_t probes[(CAP_PROBES + 7) / 8]; /* a bit each */
+};
 
 /* When a maintenance holds: once, or on some days of the week; all UTC. */
 struct config_times {
@@ -162,9 +173,10 @@ struct config {
     struct config_section agent, push, status, watchdog, defaults;
     uint8_t label_count;
     struct config_label labels[CAP_LABELS]; /* the agent's own series' */
-    uint16_t probe_count, target_count, setting_count, file_count, maintenance_count;
+    uint16_t probe_count, target_count, setting_count, file_count, maintenance_count, group_count;
     uint32_t text_used;
     struct config_probe probes[CAP_PROBES];
+    struct config_group groups[CAP_SLO_GROUPS];
     struct config_maintenance maintenances[CAP_MAINTENANCES];
     struct config_target targets[CAP_TARGETS]; /* in the order of the file, grouped by probe */
     struct setting settings[CAP_SETTINGS];
@@ -209,7 +221,7 @@ struct config_loader {
     unsigned key_count;
     unsigned first_key;     /* … and the id of the first; a probe has the common ones too */
     bool header_seen;       /* in the current file */
-    unsigned fixed_seen[4]; /* line of [agent] … [defaults] in the current file; 0: none */
+    unsigned fixed_seen[5]; /* line of [agent] … [defaults] in the current file; 0: none */
     struct config_section discarded; /* takes the settings of a section that is wrong itself */
     unsigned includes_done;
     unsigned limits_reported; /* bit per capacity: each is reported once */
@@ -277,6 +289,23 @@ static inline const struct config_probe *config_target_probe(const struct config
 {
     return &config->probes[config->targets[target].probe];
 }
+static inline const char *config_group_name(const struct config *config,
+                                            const struct config_group *group)
+{
+    return config->text + group->section.name;
+}
+/* Whether the target counts in the group. */
+static inline bool config_group_has(const struct config *config, const struct config_group *group,
+                                    unsigned target)
+{
+    unsigned probe = config->targets[target].probe;
+    return (group->probes[probe / 8] >> probe % 8 & 1) != 0;
+}
+/* How many of the probe's `slos` have histories: its own and those that groups have counted. */
+static inline unsigned config_counted_slos(const struct config_probe *probe)
+{
+    return (unsigned)probe->slo_count + probe->group_slo_count;
+}
 /* Whether a text could be the name of a probe (or a kind), the instance of a target: for those who
  * read such texts from elsewhere than a configuration. NUL-terminated. */
 bool config_is_name(const char *name);
@@ -293,6 +322,7 @@ extern const struct config_key config_agent_keys[AGENT_KEY_COUNT];
 extern const struct config_key config_push_keys[PUSH_KEY_COUNT];
 extern const struct config_key config_status_keys[STATUS_KEY_COUNT];
 extern const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT];
+extern const struct config_key config_group_keys[GROUP_KEY_COUNT];
 extern const struct config_key config_maintenance_keys[MAINTENANCE_KEY_COUNT];
 extern const struct config_key config_probe_keys[PROBE_KEY_COUNT];
 

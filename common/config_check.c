@@ -219,6 +219,7 @@ bool config_finish(struct config_loader *loader)
     if ((loader->limits_reported & LIMIT_PROBES) == 0) {
         config_resolve_depends(loader);
         config_resolve_maintenance(loader);
+        config_resolve_groups(loader, &defaults);
     }
     config_check_store(loader);
     config_check_watchdog(loader);

@@ -300,6 +300,18 @@ const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT] = {
                                  .help = "log and count actions, but do not run them"},
 };
 
+const struct config_key config_group_keys[GROUP_KEY_COUNT] = {
+    [GROUP_PROBE] = {.name = "probe",
+                     .type = SETTING_TEXT,
+                     .flags = KEY_REPEATS,
+                     .help = "a probe whose targets count in it"},
+    [GROUP_SLO] = {.name = "slo",
+                   .type = SETTING_RAW,
+                   .flags = KEY_REPEATS,
+                   .help = "availability RATE WINDOW, or latency RATE THRESHOLD WINDOW, of all its "
+                           "events together"},
+};
+
 const struct config_key config_maintenance_keys[MAINTENANCE_KEY_COUNT] = {
     [MAINTENANCE_TIME] = {.name = "time",
                           .type = SETTING_TEXT,
@@ -363,4 +375,13 @@ const struct config_fixed config_fixed_sections[CONFIG_FIXED_COUNT] = {
     {"status", offsetof(struct config, status), config_status_keys, STATUS_KEY_COUNT},
     {"watchdog", offsetof(struct config, watchdog), config_watchdog_keys, WATCHDOG_KEY_COUNT},
     {"defaults", offsetof(struct config, defaults), config_probe_keys, PROBE_KEY_COUNT},
+};
+
+const struct config_named config_named_sections[CONFIG_NAMED_COUNT] = {
+    {"maintenance", "maintenance", config_maintenance_keys, MAINTENANCE_KEY_COUNT,
+     offsetof(struct config, maintenances), sizeof(struct config_maintenance),
+     offsetof(struct config, maintenance_count), CAP_MAINTENANCES, LIMIT_MAINTENANCES},
+    {"slo", "group", config_group_keys, GROUP_KEY_COUNT, offsetof(struct config, groups),
+     sizeof(struct config_group), offsetof(struct config, group_count), CAP_SLO_GROUPS,
+     LIMIT_GROUPS},
 };

@@ -53,8 +53,12 @@ static void insert_setting(struct config_loader *loader, const struct setting *s
     for (unsigned i = 0; behind > 0 && i < config->probe_count; i++) {
         shift_slice(&config->probes[i].section, at);
     }
-    for (unsigned i = 0; behind > 0 && i < config->maintenance_count; i++) {
-        shift_slice(&config->maintenances[i].section, at);
+    for (unsigned i = 0; behind > 0 && i < CONFIG_NAMED_COUNT; i++) {
+        const struct config_named *named = &config_named_sections[i];
+
+        for (unsigned j = 0; j < *config_named_count(config, named); j++) {
+            shift_slice(config_named_section(config, named, j), at);
+        }
     }
 }
 
@@ -139,8 +143,13 @@ static void suggest_section(const struct config_loader *loader, const char *name
             return;
         }
     }
-    if (has_key(config_maintenance_keys, MAINTENANCE_KEY_COUNT, name)) {
-        (void)snprintf(out, size, "; it is a key of [" CONFIG_MAINTENANCE " NAME]");
+    for (unsigned i = 0; i < CONFIG_NAMED_COUNT; i++) {
+        const struct config_named *named = &config_named_sections[i];
+
+        if (has_key(named->keys, named->key_count, name)) {
+            (void)snprintf(out, size, "; it is a key of [%s NAME]", named->word);
+            return;
+        }
     }
 }
 

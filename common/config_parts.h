@@ -2,8 +2,8 @@
  *
  * config_lines reads raw lines, config_sections and config_parse make sections and settings of
  * them, config_value reads one value; config_check, config_resolve, config_labels, config_slo,
- * config_depends, config_maintenance, config_store and config_watchdog do the cross checks; config
- * has the accessors.
+ * config_group, config_depends, config_maintenance, config_store and config_watchdog do the cross
+ * checks; config has the accessors.
  */
 #ifndef PICKET_CONFIG_PARTS_H
 #define PICKET_CONFIG_PARTS_H
@@ -28,7 +28,8 @@ enum {
     LIMIT_FILES = 8,
     LIMIT_TARGETS = 16,
     LIMIT_SLOS = 32,
-    LIMIT_MAINTENANCES = 64
+    LIMIT_MAINTENANCES = 64,
+    LIMIT_GROUPS = 128
 };
 
 /* The sections without a name. */
@@ -41,10 +42,23 @@ struct config_fixed {
 enum { CONFIG_FIXED_COUNT = 5 };
 extern const struct config_fixed config_fixed_sections[CONFIG_FIXED_COUNT];
 
-/* The word of the sections of struct config_maintenance. */
-#define CONFIG_MAINTENANCE "maintenance"
-/* True when it is one of theirs. */
-bool config_is_maintenance(const struct config *config, const struct config_section *section);
+/* The sections with a name that are no probes. */
+struct config_named {
+    const char *word, *what; /* in the header, in messages */
+    const struct config_key *keys;
+    unsigned key_count;
+    size_t array, size; /* in struct config, of structs that begin with their section */
+    size_t count;       /* in struct config, a uint16_t */
+    unsigned cap, limit;
+};
+enum { CONFIG_NAMED_COUNT = 2 };
+extern const struct config_named config_named_sections[CONFIG_NAMED_COUNT];
+uint16_t *config_named_count(struct config *config, const struct config_named *named);
+struct config_section *config_named_section(struct config *config, const struct config_named *named,
+                                            unsigned index);
+/* What a section is one of; NULL: of none. */
+const struct config_named *config_named_of(const struct config *config,
+                                           const struct config_section *section);
 
 struct config_section *config_fixed_section(struct config *config, unsigned fixed);
 /* The table a section's own keys are in, and the id of its first. */
@@ -118,9 +132,16 @@ struct config_defaults {
 void config_read_labels(struct config_loader *loader, const struct config_section *section,
                         struct config_label *labels, uint8_t *count);
 
-/* config_slo: the SLOs of a section, and those a probe has or inherits. */
+/* config_slo: the SLOs of [defaults], and those a probe has or inherits. */
 void config_read_slos(struct config_loader *loader, const struct config_section *section,
                       struct config_slo *slos, uint8_t *count);
+/* Adds the SLO of one setting, whosever; reported, and false, when it is wrong. */
+bool config_read_slo(struct config_loader *loader, const struct config_section *section,
+                     const struct setting *setting, struct config_slo *slos, uint8_t *count);
+/* Counts the SLOs there are, `setting` (NULL: the header) having brought these. */
+void config_count_slos(struct config_loader *loader, struct config_defaults *defaults,
+                       unsigned slos, const struct config_section *section,
+                       const struct setting *setting);
 void config_resolve_slos(struct config_loader *loader, struct config_defaults *defaults,
                          struct config_probe *probe);
 
@@ -139,6 +160,9 @@ void config_resolve_depends(struct config_loader *loader);
 /* Index of the probe a setting names; CONFIG_NO_PROBE, and reported, when there is none. */
 unsigned config_named_probe(struct config_loader *loader, const struct config_section *section,
                             const struct setting *setting);
+
+/* config_group: after all probes are resolved. */
+void config_resolve_groups(struct config_loader *loader, struct config_defaults *defaults);
 
 /* config_maintenance: after all probes are known. */
 void config_resolve_maintenance(struct config_loader *loader);

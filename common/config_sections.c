@@ -1,4 +1,5 @@
 /* Section headers: which section the settings that follow belong to. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,9 @@ static void discard(struct config_loader *loader, const struct probe_kind *kind)
         (struct config_section){.kind = kind, .first_setting = loader->config->setting_count};
     loader->section = &loader->discarded;
 }
+
+static_assert(ARRAY_LEN(((struct config_loader *)NULL)->fixed_seen) == CONFIG_FIXED_COUNT,
+              "each section without a name has its line");
 
 static void open_fixed(struct config_loader *loader, unsigned index, unsigned line)
 {
@@ -126,33 +130,36 @@ static void open_probe(struct config_loader *loader, const struct probe_kind *ki
     }
 }
 
-static void open_maintenance(struct config_loader *loader, const char *name, unsigned line)
+static void open_other(struct config_loader *loader, const struct config_named *named,
+                       const char *name, unsigned line)
 {
     struct config *config = loader->config;
+    uint16_t *count = config_named_count(config, named);
+    char among[CONFIG_TITLE_BYTES];
 
-    check_name(loader, CONFIG_MAINTENANCE, CONFIG_MAINTENANCE, name, line);
-    for (unsigned i = 0; i < config->maintenance_count && config_is_name(name); i++) {
-        const struct config_section *other = &config->maintenances[i].section;
+    (void)snprintf(among, sizeof(among), "among %ss", named->what);
+    check_name(loader, named->word, named->what, name, line);
+    for (unsigned i = 0; i < *count && config_is_name(name); i++) {
+        const struct config_section *other = config_named_section(config, named, i);
 
         if (strcmp(config->text + other->name, name) == 0) {
-            report_used(loader, other, name, "among maintenances", line);
+            report_used(loader, other, name, among, line);
         }
     }
-    loader->keys = config_maintenance_keys;
-    loader->key_count = MAINTENANCE_KEY_COUNT;
+    loader->keys = named->keys;
+    loader->key_count = named->key_count;
     loader->first_key = 0;
-    if (config->maintenance_count == CAP_MAINTENANCES) {
-        config_limit(loader, LIMIT_MAINTENANCES, loader->file_name, line,
-                     "more than %d maintenances", CAP_MAINTENANCES);
+    if (*count == named->cap) {
+        config_limit(loader, named->limit, loader->file_name, line, "more than %u %ss", named->cap,
+                     named->what);
         discard(loader, NULL);
-    } else if (open_named(loader, &config->maintenances[config->maintenance_count].section, NULL,
-                          name, line)) {
-        config->maintenance_count++;
+    } else if (open_named(loader, config_named_section(config, named, *count), NULL, name, line)) {
+        (*count)++;
     }
 }
 
-/* Index of a section word: fixed ones first, then maintenance, then kinds; the count of all when it
- * is none. */
+/* Index of a section word: fixed ones first, then those with a name, then kinds; the count of all
+ * when it is none. */
 static unsigned find_word(const char *const *words, unsigned count, const char *word)
 {
     unsigned i = 0;
@@ -170,7 +177,9 @@ static unsigned list_words(const struct config_loader *loader, const char **word
     for (unsigned i = 0; i < CONFIG_FIXED_COUNT; i++) {
         words[count++] = config_fixed_sections[i].name;
     }
-    words[count++] = CONFIG_MAINTENANCE;
+    for (unsigned i = 0; i < CONFIG_NAMED_COUNT; i++) {
+        words[count++] = config_named_sections[i].word;
+    }
     for (unsigned i = 0; i < loader->kind_count && count < NAMES_MAX; i++) {
         words[count++] = loader->kinds[i]->name;
     }
@@ -219,7 +228,7 @@ static const char *split_header(char *header, const char **name)
 void config_take_section(void *context, const char *header, unsigned line)
 {
     struct config_loader *loader = context;
-    const char *words[NAMES_MAX + CONFIG_FIXED_COUNT + 2];
+    const char *words[NAMES_MAX + CONFIG_FIXED_COUNT + CONFIG_NAMED_COUNT + 1];
     unsigned count = list_words(loader, words), index;
     char copy[CONFIG_TITLE_BYTES];
     const char *word, *name, *near;
@@ -243,9 +252,10 @@ void config_take_section(void *context, const char *header, unsigned line)
                          "[%s] takes no name: write it alone between [ and ]", words[index]);
         }
         open_fixed(loader, index, line);
-    } else if (index == CONFIG_FIXED_COUNT) {
-        open_maintenance(loader, name, line);
+    } else if (index < CONFIG_FIXED_COUNT + CONFIG_NAMED_COUNT) {
+        open_other(loader, &config_named_sections[index - CONFIG_FIXED_COUNT], name, line);
     } else if (index < count) {
-        open_probe(loader, loader->kinds[index - CONFIG_FIXED_COUNT - 1], name, line);
+        open_probe(loader, loader->kinds[index - CONFIG_FIXED_COUNT - CONFIG_NAMED_COUNT], name,
+                   line);
     }
 }

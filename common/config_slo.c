@@ -1,4 +1,4 @@
-/* slo = …: objectives of a probe, its own or those of [defaults]. */
+/* slo = …: objectives, above all of a probe: its own or those of [defaults]. */
 #include <string.h>
 
 #include "config_parts.h"
@@ -101,29 +101,37 @@ static void check_threshold(struct config_loader *loader, const struct config_se
                     config_origin(config, section, PROBE_TIMEOUT, where, sizeof(where)));
 }
 
+bool config_read_slo(struct config_loader *loader, const struct config_section *section,
+                     const struct setting *setting, struct config_slo *slos, uint8_t *count)
+{
+    const struct config *config = loader->config;
+    struct config_slo slo = {0};
+    const char *wrong = read_slo(config_setting_text(config, setting), setting->length, &slo);
+
+    if (wrong == NULL && has_slo(slos, *count, &slo)) {
+        wrong = "the same slo is already in the section";
+    }
+    if (wrong == NULL && *count == CAP_SLOS_PER_PROBE) {
+        wrong = "at most " CONFIG_STRING(CAP_SLOS_PER_PROBE) " in one section";
+    }
+    if (wrong != NULL) {
+        config_error_at(config, section, setting, loader->errors, "'slo': %s", wrong);
+        return false;
+    }
+    slos[(*count)++] = slo;
+    return true;
+}
+
 void config_read_slos(struct config_loader *loader, const struct config_section *section,
                       struct config_slo *slos, uint8_t *count)
 {
-    const struct config *config = loader->config;
     const struct setting *setting;
 
-    for (unsigned nth = 0; (setting = config_setting(config, section, PROBE_SLO, nth)) != NULL;
-         nth++) {
-        struct config_slo slo = {0};
-        const char *wrong = read_slo(config_setting_text(config, setting), setting->length, &slo);
-
-        if (wrong == NULL && has_slo(slos, *count, &slo)) {
-            wrong = "the same slo is already in the section";
+    for (unsigned nth = 0;
+         (setting = config_setting(loader->config, section, PROBE_SLO, nth)) != NULL; nth++) {
+        if (config_read_slo(loader, section, setting, slos, count)) {
+            check_threshold(loader, section, setting, &slos[*count - 1]);
         }
-        if (wrong == NULL && *count == CAP_SLOS_PER_PROBE) {
-            wrong = "at most " CONFIG_STRING(CAP_SLOS_PER_PROBE) " in one section";
-        }
-        if (wrong != NULL) {
-            config_error_at(config, section, setting, loader->errors, "'slo': %s", wrong);
-            continue;
-        }
-        check_threshold(loader, section, setting, &slo);
-        slos[(*count)++] = slo;
     }
 }
 
@@ -140,20 +148,31 @@ static void inherit_slos(struct config_loader *loader, struct config_probe *prob
     }
 }
 
+void config_count_slos(struct config_loader *loader, struct config_defaults *defaults,
+                       unsigned slos, const struct config_section *section,
+                       const struct setting *setting)
+{
+    const struct config *config = loader->config;
+
+    defaults->slo_total += slos;
+    if (defaults->slo_total > CAP_SLOS) {
+        config_limit(loader, LIMIT_SLOS,
+                     config->text + config->files[setting != NULL ? setting->file : section->file],
+                     setting != NULL ? setting->line : section->line,
+                     "more than %d slos over all targets", CAP_SLOS);
+    }
+}
+
 void config_resolve_slos(struct config_loader *loader, struct config_defaults *defaults,
                          struct config_probe *probe)
 {
-    const struct config *config = loader->config;
     const struct config_section *section = &probe->section;
 
-    if (config_stands(config, section, PROBE_SLO)) {
+    if (config_stands(loader->config, section, PROBE_SLO)) {
         config_read_slos(loader, section, probe->slos, &probe->slo_count);
     } else {
         inherit_slos(loader, probe, defaults);
     }
-    defaults->slo_total += probe->slo_count * (unsigned)probe->target_count;
-    if (defaults->slo_total > CAP_SLOS) {
-        config_limit(loader, LIMIT_SLOS, config->text + config->files[section->file], section->line,
-                     "more than %d slos over all targets", CAP_SLOS);
-    }
+    config_count_slos(loader, defaults, probe->slo_count * (unsigned)probe->target_count, section,
+                      NULL);
 }

@@ -220,7 +220,7 @@ static bool ask_histories(struct ledger *ledger, const struct config *config, bo
     bool is_new = false;
     for (unsigned i = 0; i < config->target_count; i++) {
         const struct config_probe *probe = config_target_probe(config, i);
-        for (unsigned j = 0; j < probe->slo_count; j++) {
+        for (unsigned j = 0; j < config_counted_slos(probe); j++) {
             is_new |=
                 slo_book_ask(&ledger->totals.slos, ledger->entries[i].id, &probe->slos[j], make);
         }
@@ -280,15 +280,52 @@ void ledger_apply(struct ledger *ledger, const struct record *record)
     slo_book_apply(&totals->slos, record);
 }
 
+static const struct slo_history *find_history(const struct ledger *ledger, unsigned target,
+                                              const struct config_slo *slo)
+{
+    assert(target < ledger->totals.sli_count);
+    return slo_book_find(&ledger->totals.slos, ledger->entries[target].id, slo);
+}
+
 struct slo_events ledger_slo_events(const struct ledger *ledger, unsigned target,
                                     const struct config_slo *slo, usec_t window_us, usec_t now_us)
 {
-    const struct slo_book *book = &ledger->totals.slos;
-    assert(target < ledger->totals.sli_count);
-    const struct slo_history *history = slo_book_find(book, ledger->entries[target].id, slo);
-    return history == NULL
-               ? (struct slo_events){.good = 0}
-               : slo_history_sum(history, window_us, slo_clock_position(&book->clock, now_us));
+    const struct slo_history *history = find_history(ledger, target, slo);
+    int64_t now_ms = slo_clock_position(&ledger->totals.slos.clock, now_us);
+    return history == NULL ? (struct slo_events){.good = 0}
+                           : slo_history_sum(history, window_us, now_ms);
+}
+
+/* One moment for all of them, not before the last event of any. */
+static int64_t group_now(const struct ledger *ledger, const struct config *config,
+                         const struct config_group *group, const struct config_slo *slo,
+                         usec_t now_us)
+{
+    int64_t now_ms = slo_clock_position(&ledger->totals.slos.clock, now_us);
+    for (unsigned i = 0; i < config->target_count; i++) {
+        const struct slo_history *history =
+            config_group_has(config, group, i) ? find_history(ledger, i, slo) : NULL;
+        now_ms = history != NULL && history->last_ms > now_ms ? history->last_ms : now_ms;
+    }
+    return now_ms;
+}
+
+struct slo_events ledger_group_events(const struct ledger *ledger, const struct config *config,
+                                      const struct config_group *group,
+                                      const struct config_slo *slo, usec_t window_us, usec_t now_us)
+{
+    struct slo_events sum = {.good = 0};
+    int64_t now_ms = group_now(ledger, config, group, slo, now_us);
+    for (unsigned i = 0; i < config->target_count; i++) {
+        const struct slo_history *history =
+            config_group_has(config, group, i) ? find_history(ledger, i, slo) : NULL;
+        if (history != NULL) {
+            struct slo_events events = slo_history_sum(history, window_us, now_ms);
+            sum.good += events.good;
+            sum.bad += events.bad;
+        }
+    }
+    return sum;
 }
 
 void ledger_totals_subtract(struct ledger_totals *totals, const struct ledger_totals *part)

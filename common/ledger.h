@@ -113,6 +113,12 @@ void ledger_apply(struct ledger *ledger, const struct record *record);
 struct slo_events ledger_slo_events(const struct ledger *ledger, unsigned target,
                                     const struct config_slo *slo, usec_t window_us, usec_t now_us);
 
+/* Likewise of an SLO of a group: the sum over its targets, all up to the same moment. */
+struct slo_events ledger_group_events(const struct ledger *ledger, const struct config *config,
+                                      const struct config_group *group,
+                                      const struct config_slo *slo, usec_t window_us,
+                                      usec_t now_us);
+
 /* One more run has ended; the oldest end is forgotten when there is no room. */
 void ledger_add_end(struct ledger *ledger, const struct run_end *end);
 

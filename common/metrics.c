@@ -145,6 +145,31 @@ static void visit_target(struct walk *walk, unsigned target)
     walk->family->emit(walk);
 }
 
+/* The epoch of a counter is that of all it adds up. */
+static void visit_group(struct walk *walk, const struct config_group *group)
+{
+    const char *epoch = walk->epoch;
+    char own[METRICS_EPOCH_BYTES];
+    if (epoch != NULL) {
+        metrics_group_epoch(walk->config, group, epoch, own);
+        walk->epoch = own;
+    }
+    walk->group = group;
+    walk->labels.count = 0;
+    walk_label_push(walk, "instance", config_site(walk->config));
+    push_common(walk, walk->config->labels, walk->config->label_count);
+    walk->family->emit(walk);
+    walk->group = NULL;
+    walk->epoch = epoch;
+}
+
+static void visit_groups(struct walk *walk)
+{
+    for (unsigned i = 0; walk->only_probe < 0 && i < walk->config->group_count; i++) {
+        visit_group(walk, &walk->config->groups[i]);
+    }
+}
+
 static void visit_targets(struct walk *walk)
 {
     for (unsigned i = 0; i < walk->config->target_count; i++) {
@@ -222,6 +247,9 @@ void metrics_walk_source(struct walk *walk)
         case SCOPE_TARGET:
             begin_family(walk, walk->family->name, walk->family->help);
             visit_targets(walk);
+            if (walk->family->with_groups) {
+                visit_groups(walk);
+            }
             break;
         case SCOPE_KIND:
             visit_kinds(walk);
@@ -255,13 +283,27 @@ static struct slo_events view_slo_events(void *context, unsigned target,
                : ledger_slo_events(view->ledger, target, slo, window_us, view->now_us);
 }
 
+static struct slo_events view_group_events(void *context, const struct config_group *group,
+                                           const struct config_slo *slo, usec_t window_us)
+{
+    const struct metrics_view *view = context;
+    return view->ledger == NULL ? (struct slo_events){.good = 0}
+                                : ledger_group_events(view->ledger, view->config, group, slo,
+                                                      window_us, view->now_us);
+}
+
 void metrics_walk(const struct metrics_view *view, const struct metric_visitor *visitor)
 {
     struct metrics_view copy = *view;
     char epoch[METRICS_EPOCH_BYTES];
     metrics_epoch_label(view->epoch, epoch);
     struct metrics_source source = {
-        .context = &copy, .sli = view_sli, .last = view_last, .slo_events = view_slo_events};
+        .context = &copy,
+        .sli = view_sli,
+        .last = view_last,
+        .slo_events = view_slo_events,
+        .group_events = view_group_events,
+    };
     struct walk walk = {.config = view->config,
                         .agent = view->agent,
                         .epoch = view->epoch != 0 ? epoch : NULL,

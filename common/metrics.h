@@ -15,14 +15,16 @@
  * - Error budgets and burn rates of an SLO are there while its window has events: with none there
  *   is no ratio. They are told as they are, committed or not, and burn rates only of windows that
  *   are not longer than the SLO's own.
+ * - Of an SLO over a group, the same families with the sums over the targets of the group.
  * - Times of the agent that are not known (no trusted clock, no push yet) have no sample.
  *
  * - Of the store, when none is configured: only whether totals are durable, and why not.
  *
  * Labels come in this order: probe, kind, instance on Picket's own counters, histogram and SLO
- * series; probe, instance on gauges of the last run; instance alone (the site) on the agent's own;
- * then the configured labels; then, on counters and histograms, epoch; then those of the series
- * itself.
+ * series; probe, instance on gauges of the last run; instance alone (the site) on the agent's own
+ * and on those of groups, which are no probe's: a sum by probe counts no event twice, and
+ * probe!="" keeps them out; then the configured labels; then, on counters and histograms, epoch;
+ * then those of the series itself.
  *
  * The epoch names what the totals have been counted in since they were 0 (ledger.h). When totals
  * that were told may be lost, they begin at 0 under another epoch, as new series: under the old
@@ -115,13 +117,20 @@ size_t metrics_body_bound(const struct config *config);
 /* The value of label `epoch`: the low 32 bits as eight lower-case hexadecimal digits. */
 void metrics_epoch_label(uint64_t epoch, char label[METRICS_EPOCH_BYTES]);
 
-#define METRICS_SLO_NAME_BYTES 96
+#define METRICS_SLO_NAME_BYTES (96 + CAP_NAME_BYTES)
 /* The value of label `slo`, unique within the probe: "availability" or "latency_800ms"; with the
  * window ("availability_30d") when another SLO of the probe has the same type and threshold, with
  * the objective too ("availability_30d_99.9") when that one has the same window, and numbered from
  * the second on when even that is the same. NUL-terminated; `size` METRICS_SLO_NAME_BYTES is
  * enough. */
 void metrics_slo_name(const struct config_probe *probe, unsigned slo, char *name, size_t size);
+/* Likewise of a group, its name before that: "shop:availability". No probe's has a colon. */
+void metrics_group_slo_name(const struct config *config, const struct config_group *group,
+                            unsigned slo, char *name, size_t size);
+/* The value of label `epoch` of a group's counters: another one for each epoch and whenever the
+ * group has other targets, since their sum may go down then, or up by what was counted before. */
+void metrics_group_epoch(const struct config *config, const struct config_group *group,
+                         const char *epoch, char label[METRICS_EPOCH_BYTES]);
 
 /* True for a label name the series themselves use (or the push group, or Prometheus): a configured
  * label of this name is left out, because a label given twice makes a receiver refuse the whole

@@ -94,6 +94,13 @@ static struct slo_events worst_slo_events(void *context, unsigned target,
     return (struct slo_events){.good = 1, .bad = 1};
 }
 
+static struct slo_events worst_group_events(void *context, const struct config_group *group,
+                                            const struct config_slo *slo, usec_t window_us)
+{
+    (void)context, (void)group, (void)slo, (void)window_us;
+    return (struct slo_events){.good = 1, .bad = 1};
+}
+
 /* No byte takes more room than one that is no UTF-8: three, as U+FFFD. An escape takes two. */
 static void fill_text(char *text, size_t size)
 {
@@ -155,7 +162,12 @@ size_t metrics_body_bound(const struct config *config)
                                      .histogram = measure_histogram,
                                      .end = measure_end};
     struct metrics_source source = {
-        .context = &worst, .sli = worst_sli, .last = worst_result, .slo_events = worst_slo_events};
+        .context = &worst,
+        .sli = worst_sli,
+        .last = worst_result,
+        .slo_events = worst_slo_events,
+        .group_events = worst_group_events,
+    };
     struct walk walk = {.config = config,
                         .agent = &numbers,
                         .epoch = "01234567",

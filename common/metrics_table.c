@@ -266,6 +266,12 @@ static void qualities(struct walk *walk)
         .scope = SCOPE_TARGET, .type = type_, .name = name_, .help = help_, .with_kind = true,     \
         .emit = emit_                                                                              \
     }
+/* Likewise, and of groups. */
+#define SLO(type_, name_, help_, emit_)                                                            \
+    {                                                                                              \
+        .scope = SCOPE_TARGET, .type = type_, .name = name_, .help = help_, .with_kind = true,     \
+        .with_groups = true, .emit = emit_                                                         \
+    }
 /* Gauges of the last run: of all kinds, and one family for each kind. */
 #define LAST_RUN(name_, help_, emit_)                                                              \
     {                                                                                              \
@@ -357,15 +363,15 @@ const struct family metrics_families[] = {
            missed),
     ALWAYS(METRIC_COUNTER, "picket_probe_maintenance_total",
            "Runs in maintenance, which count in no other series", maintenance),
-    ALWAYS(METRIC_GAUGE, "picket_slo_objective_ratio", "Share of good events the SLO asks for",
-           metrics_slo_objective),
-    ALWAYS(METRIC_COUNTER, "picket_slo_events_total", "Events of the SLO", metrics_slo_events),
-    ALWAYS(METRIC_GAUGE, "picket_slo_error_budget_remaining_ratio",
-           "Share of the error budget that the events of the SLO's window have left",
-           metrics_slo_budget),
-    ALWAYS(METRIC_GAUGE, "picket_slo_burn_rate",
-           "How fast the error budget is spent: 1 spends it over the window of the SLO",
-           metrics_slo_burn),
+    SLO(METRIC_GAUGE, "picket_slo_objective_ratio", "Share of good events the SLO asks for",
+        metrics_slo_objective),
+    SLO(METRIC_COUNTER, "picket_slo_events_total", "Events of the SLO", metrics_slo_events),
+    SLO(METRIC_GAUGE, "picket_slo_error_budget_remaining_ratio",
+        "Share of the error budget that the events of the SLO's window have left",
+        metrics_slo_budget),
+    SLO(METRIC_GAUGE, "picket_slo_burn_rate",
+        "How fast the error budget is spent: 1 spends it over the window of the SLO",
+        metrics_slo_burn),
 
     LAST_RUN("probe_success", "Displays whether or not the probe was a success", success),
     LAST_RUN("probe_duration_seconds", "Returns how long the probe took to complete in seconds",

@@ -16,6 +16,8 @@ struct metrics_source {
     const struct result *(*last)(void *context, unsigned target); /* NULL: no result yet */
     struct slo_events (*slo_events)(void *context, unsigned target, const struct config_slo *slo,
                                     usec_t window_us);
+    struct slo_events (*group_events)(void *context, const struct config_group *group,
+                                      const struct config_slo *slo, usec_t window_us);
 };
 
 /* How often a row of the table becomes a family, and whose samples it holds. */
@@ -35,6 +37,7 @@ struct family {
     const char *help; /* likewise; fact_help() */
     bool phases;      /* the kind's own phases_help goes before `help` */
     bool with_kind;   /* the label kind stands between probe and instance */
+    bool with_groups; /* SCOPE_TARGET: samples of every group follow, with the label of the site */
     bool last_run;    /* needs a result: walk->last is not NULL in emit() */
     void (*emit)(struct walk *walk);
 };
@@ -57,6 +60,8 @@ struct walk {
     bool opened;
     char name[96];
     char help[128];
+
+    const struct config_group *group; /* at hand; NULL: it is a target */
 
     /* The target at hand; not for SCOPE_AGENT. */
     unsigned target;

@@ -256,6 +256,9 @@ size_t page_bound(const struct config *config)
     for (unsigned i = 0; i < config->probe_count; i++) {
         slos += (size_t)config->probes[i].slo_count * config->probes[i].target_count;
     }
+    for (unsigned i = 0; i < config->group_count; i++) {
+        slos += config->groups[i].slo_count;
+    }
     return BOUND_FIXED + (config->target_count + slos) * BOUND_ROW;
 }
 

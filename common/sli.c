@@ -124,13 +124,13 @@ void sli_init(struct sli *sli, const struct config_probe *probe)
 bool sli_bind(struct sli *sli, const struct config_probe *probe)
 {
     bool changed = false;
-    for (unsigned i = 0; i < probe->slo_count; i++) {
+    for (unsigned i = 0; i < config_counted_slos(probe); i++) {
         const struct config_slo *slo = &probe->slos[i];
         if (slo->type == SLO_LATENCY && has_bound(&sli->duration, slo->threshold_us)) {
             (void)histogram_add_bound(&sli->duration, slo->threshold_us);
         }
     }
-    for (unsigned i = 0; i < probe->slo_count; i++) {
+    for (unsigned i = 0; i < config_counted_slos(probe); i++) {
         const struct config_slo *slo = &probe->slos[i];
         if (slo->type == SLO_LATENCY && histogram_add_bound(&sli->duration, slo->threshold_us)) {
             changed = true;
@@ -205,4 +205,11 @@ struct slo_events sli_slo_events(const struct sli *sli, const struct config_slo 
     uint64_t good =
         slo->type == SLO_LATENCY ? count_within(&sli->duration, slo->threshold_us) : runs;
     return (struct slo_events){.good = good, .bad = runs - good + sli->results[OUTCOME_FAILURE]};
+}
+
+void sli_slo_add(struct slo_events *sum, const struct sli *sli, const struct config_slo *slo)
+{
+    struct slo_events events = sli_slo_events(sli, slo);
+    sum->good += events.good;
+    sum->bad += events.bad;
 }

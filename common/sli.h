@@ -69,5 +69,7 @@ struct slo_events {
  * as good as the bounds of that time can tell. Should there be no bound at the threshold, the next
  * lower one judges. */
 struct slo_events sli_slo_events(const struct sli *sli, const struct config_slo *slo);
+/* Adds them to a sum, for a group. */
+void sli_slo_add(struct slo_events *sum, const struct sli *sli, const struct config_slo *slo);
 
 #endif

@@ -138,10 +138,11 @@ static void append_target(struct buffer *out, const struct agent *agent, unsigne
 }
 
 /* Ratios of windows without events are null. */
-static void append_budget(struct buffer *out, const struct agent *agent, unsigned target,
-                          const struct config_slo *slo)
+static void append_budget(struct buffer *out, const struct agent *agent,
+                          const struct status_slo *item)
 {
-    struct slo_events events = agent_slo_events(agent, target, slo, slo->window_us);
+    const struct config_slo *slo = item->slo;
+    struct slo_events events = status_slo_events(agent, item, slo->window_us);
     const char *separator = "{";
     json_count(out, "window_good", events.good);
     json_count(out, "window_bad", events.bad);
@@ -151,7 +152,7 @@ static void append_budget(struct buffer *out, const struct agent *agent, unsigne
     for (unsigned i = 0; i < SLO_BURN_WINDOWS; i++) {
         const struct slo_window *window = &slo_burn_windows[i];
         if (window->duration_us <= slo->window_us) {
-            events = agent_slo_events(agent, target, slo, window->duration_us);
+            events = status_slo_events(agent, item, window->duration_us);
             buffer_printf(out, "%s\"%s\":", separator, window->name);
             json_number(out, slo_burn_rate(events, slo->objective_ppm));
             separator = ",";
@@ -160,25 +161,26 @@ static void append_budget(struct buffer *out, const struct agent *agent, unsigne
     buffer_append_byte(out, '}');
 }
 
-static void append_slo(struct buffer *out, const struct agent *agent, unsigned target, unsigned slo)
+static void append_slo(struct buffer *out, const struct agent *agent, const struct status_slo *item)
 {
-    const struct config_probe *probe = config_target_probe(agent->config, target);
-    struct slo_events events = sli_slo_events(agent_sli(agent, target), &probe->slos[slo]);
-    char name[METRICS_SLO_NAME_BYTES];
-    metrics_slo_name(probe, slo, name, sizeof name);
+    struct slo_events events = status_slo_totals(agent, item);
     buffer_append_string(out, "\n{\"probe\":");
-    buffer_append_json_string(out, config_probe_name(agent->config, probe));
-    json_text(out, "instance", config_instance(agent->config, target));
-    json_text(out, "slo", name);
+    if (item->probe != NULL) {
+        buffer_append_json_string(out, item->probe);
+    } else {
+        buffer_append_string(out, "null");
+    }
+    json_text(out, "instance", item->instance);
+    json_text(out, "slo", item->name);
     json_name(out, "objective_ratio");
-    json_number(out, (double)probe->slos[slo].objective_ppm / 1e6);
-    json_seconds(out, "window_seconds", probe->slos[slo].window_us);
+    json_number(out, (double)item->slo->objective_ppm / 1e6);
+    json_seconds(out, "window_seconds", item->slo->window_us);
     json_count(out, "good", events.good);
     json_count(out, "bad", events.bad);
     json_name(out, "ratio");
     int64_t ppm = status_good_ppm(events.good, events.bad);
     json_number(out, ppm < 0 ? (double)NAN : (double)ppm / 1e6);
-    append_budget(out, agent, target, &probe->slos[slo]);
+    append_budget(out, agent, item);
     buffer_append_byte(out, '}');
 }
 
@@ -186,12 +188,9 @@ static void append_slos(struct buffer *out, const struct agent *agent)
 {
     const char *separator = "";
     buffer_append_string(out, ",\n\"slos\":[");
-    for (unsigned i = 0; i < agent->config->target_count; i++) {
-        for (unsigned j = 0; j < config_target_probe(agent->config, i)->slo_count; j++) {
-            buffer_append_string(out, separator);
-            append_slo(out, agent, i, j);
-            separator = ",";
-        }
+    for (struct status_slo item = {.name = ""}; status_next_slo(agent, &item); separator = ",") {
+        buffer_append_string(out, separator);
+        append_slo(out, agent, &item);
     }
     buffer_append_string(out, "]}\n");
 }

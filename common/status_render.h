@@ -15,6 +15,20 @@ void status_json(const struct agent *agent, usec_t now_us, struct buffer *out);
 void status_head(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
 void status_targets(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
 void status_slos(const struct agent *agent, bool colour, struct buffer *out);
+/* An SLO of a target or, behind all those, of a group. Begin zeroed and go to the next until there
+ * is none. */
+struct status_slo {
+    const struct config_group *group; /* NULL: of a target */
+    unsigned section, index;          /* the target, or the targets and the group; which of its */
+    const struct config_slo *slo;
+    const char *probe, *instance; /* as in its series; a group has no probe */
+    char name[METRICS_SLO_NAME_BYTES];
+};
+bool status_next_slo(const struct agent *agent, struct status_slo *slo);
+/* Its events within one of its windows, and those of all time. */
+struct slo_events status_slo_events(const struct agent *agent, const struct status_slo *slo,
+                                    usec_t window_us);
+struct slo_events status_slo_totals(const struct agent *agent, const struct status_slo *slo);
 
 /* The same tables, row by row. The instance is cut at so many columns (status_table.h); the reason
  * ("timeout in connect", or what was last wrong with a target that is well now) stands in `reason`,

@@ -1,4 +1,5 @@
-/* The table of SLOs: the events of the window of each against its objective. */
+/* All SLOs in the order in which they are shown, and their table: the events of the window of each
+ * against its objective. */
 #include <assert.h>
 #include <math.h>
 
@@ -38,6 +39,74 @@ const struct column status_slo_columns[STATUS_SLO_COLUMNS] = {
     [VERDICT] = {"VERDICT", false},
 };
 
+/* The walk. */
+
+static void set_target_slo(const struct config *config, struct status_slo *slo)
+{
+    const struct config_probe *probe = config_target_probe(config, slo->section);
+    slo->slo = &probe->slos[slo->index];
+    slo->probe = config_probe_name(config, probe);
+    slo->instance = config_instance(config, slo->section);
+    metrics_slo_name(probe, slo->index, slo->name, sizeof slo->name);
+}
+
+static void set_group_slo(const struct config *config, struct status_slo *slo)
+{
+    slo->group = &config->groups[slo->section - config->target_count];
+    slo->slo = &slo->group->slos[slo->index];
+    slo->probe = NULL;
+    slo->instance = config_site(config);
+    metrics_group_slo_name(config, slo->group, slo->index, slo->name, sizeof slo->name);
+}
+
+static unsigned count_slos(const struct config *config, unsigned section)
+{
+    return section < config->target_count
+               ? config_target_probe(config, section)->slo_count
+               : config->groups[section - config->target_count].slo_count;
+}
+
+bool status_next_slo(const struct agent *agent, struct status_slo *slo)
+{
+    const struct config *config = agent->config;
+    unsigned sections = (unsigned)config->target_count + config->group_count;
+    slo->index += slo->slo != NULL ? 1 : 0;
+    while (slo->section < sections && slo->index == count_slos(config, slo->section)) {
+        slo->section++;
+        slo->index = 0;
+    }
+    if (slo->section == sections) {
+        return false;
+    }
+    if (slo->section < config->target_count) {
+        set_target_slo(config, slo);
+    } else {
+        set_group_slo(config, slo);
+    }
+    return true;
+}
+
+struct slo_events status_slo_events(const struct agent *agent, const struct status_slo *slo,
+                                    usec_t window_us)
+{
+    return slo->group != NULL ? agent_group_events(agent, slo->group, slo->slo, window_us)
+                              : agent_slo_events(agent, slo->section, slo->slo, window_us);
+}
+
+struct slo_events status_slo_totals(const struct agent *agent, const struct status_slo *slo)
+{
+    struct slo_events sum = {.good = 0};
+    for (unsigned i = 0; i < agent->config->target_count; i++) {
+        if (slo->group != NULL ? config_group_has(agent->config, slo->group, i)
+                               : i == slo->section) {
+            sli_slo_add(&sum, agent_sli(agent, i), slo->slo);
+        }
+    }
+    return sum;
+}
+
+/* The table. */
+
 static void fill_percent(struct row *row, unsigned column, int64_t ppm)
 {
     struct buffer out = row_cell(row, column);
@@ -74,18 +143,16 @@ static void fill_number(struct row *row, unsigned column, double value, const ch
     (void)buffer_text(&out);
 }
 
-static bool fill_row(struct row *row, const struct agent *agent, unsigned target, unsigned slo)
+static bool fill_row(struct row *row, const struct agent *agent, const struct status_slo *slo)
 {
-    const struct config_probe *probe = config_target_probe(agent->config, target);
-    const struct config_slo *mine = &probe->slos[slo];
-    struct slo_events events = agent_slo_events(agent, target, mine, mine->window_us);
-    struct slo_events hour = agent_slo_events(agent, target, mine, USEC_PER_HOUR);
+    const struct config_slo *mine = slo->slo;
+    struct slo_events events = status_slo_events(agent, slo, mine->window_us);
+    struct slo_events hour = status_slo_events(agent, slo, USEC_PER_HOUR);
     int64_t ppm = status_good_ppm(events.good, events.bad);
-    char name[METRICS_SLO_NAME_BYTES], window[VALUE_PRINT_BYTES];
-    metrics_slo_name(probe, slo, name, sizeof name);
-    row_text(row, PROBE, config_probe_name(agent->config, probe), TEXT_COLUMNS_MAX);
-    row_text(row, INSTANCE, config_instance(agent->config, target), TEXT_COLUMNS_MAX);
-    row_text(row, SLO, name, TEXT_COLUMNS_MAX);
+    char window[VALUE_PRINT_BYTES];
+    row_text(row, PROBE, slo->probe != NULL ? slo->probe : "-", TEXT_COLUMNS_MAX);
+    row_text(row, INSTANCE, slo->instance, TEXT_COLUMNS_MAX);
+    row_text(row, SLO, slo->name, TEXT_COLUMNS_MAX);
     row_text(row, WINDOW, value_print_duration(mine->window_us, window, sizeof window),
              TEXT_COLUMNS_MAX);
     fill_percent(row, OBJECTIVE, mine->objective_ppm);
@@ -101,11 +168,9 @@ void status_slo_rows(const struct agent *agent,
                      void (*visit)(void *context, const struct row *row, bool below), void *context)
 {
     struct row row;
-    for (unsigned i = 0; i < agent->config->target_count; i++) {
-        for (unsigned j = 0; j < config_target_probe(agent->config, i)->slo_count; j++) {
-            bool below = fill_row(&row, agent, i, j);
-            visit(context, &row, below);
-        }
+    for (struct status_slo slo = {.name = ""}; status_next_slo(agent, &slo);) {
+        bool below = fill_row(&row, agent, &slo);
+        visit(context, &row, below);
     }
 }
 

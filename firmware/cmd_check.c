@@ -31,6 +31,7 @@ static const char help[] =
 
 struct cost {
     unsigned probes, targets, disabled;
+    unsigned slos, group_slos;
     double runs_per_day;
     size_t memory_bytes; /* of our own, fixed at start; libraries come on top */
     size_t push_bytes;   /* of the first body; certificates and values add to later ones */
@@ -97,6 +98,12 @@ static struct cost measure_cost(void)
             cost.runs_per_day +=
                 (double)USEC_PER_DAY / (double)probe->interval_us * probe->target_count;
         }
+    }
+    for (unsigned i = 0; i < config.target_count; i++) {
+        cost.slos += config_target_probe(&config, i)->slo_count;
+    }
+    for (unsigned i = 0; i < config.group_count; i++) {
+        cost.group_slos += config.groups[i].slo_count;
     }
     cost.memory_bytes =
         sizeof(struct agent) + sizeof(struct tail) + sizeof config + metrics_body_bound(&config);
@@ -178,6 +185,9 @@ static void print_text(const char *path, const struct cost *cost)
     printf("  probes      %u with %u target%s", cost->probes, cost->targets,
            cost->targets == 1 ? "" : "s");
     printf(cost->disabled ? ", %u of them switched off\n" : "\n", cost->disabled);
+    if (cost->slos + cost->group_slos > 0) {
+        printf("  slos        %u of targets, %u of groups\n", cost->slos, cost->group_slos);
+    }
     printf("  runs        %.0f a day\n", cost->runs_per_day);
     printf("  memory      %.1f MiB at most for results, totals, their log and the push body\n",
            (double)cost->memory_bytes / (1 << 20));
@@ -231,6 +241,8 @@ static void print_json(const struct cost *cost)
     json_count(&out, "probes", cost->probes);
     json_count(&out, "targets", cost->targets);
     json_count(&out, "disabled", cost->disabled);
+    json_count(&out, "slos", cost->slos);
+    json_count(&out, "group_slos", cost->group_slos);
     buffer_printf(&out, ",\"runs_per_day\":%.0f", cost->runs_per_day);
     json_count(&out, "memory_bytes", cost->memory_bytes);
     json_count(&out, "push_bytes", cost->push_bytes);

@@ -83,7 +83,7 @@ static bool is_new_latency(const struct fleet *fleet, size_t at)
             return false;
         }
     }
-    return fleet->slos[at].threshold_us > 0;
+    return fleet->slos[at].threshold_us > 0 && fleet->slos[at].probe[0] != '\0';
 }
 
 /* A threshold is no series. This one is there only while the probe that is chosen has the SLO. No

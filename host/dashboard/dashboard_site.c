@@ -40,16 +40,16 @@ static const struct panel panels[] = {
      .queries = {{"max by (" BY ") (probe_success{" IN "})", "{{probe}} {{instance}}"}}},
     {PANEL_TABLE, 24, 9, .title = "Targets",
      .description = "Success and failures are of the range of time shown",
-     .queries = {{"max by (" BY ") (probe_success{" IN "})", "last run", NULL, STEPS_ALL,
-                  WORDS_OUTCOME},
-                 {"max by (" BY ") (probe_duration_seconds{" IN "})", "duration", "s"},
-                 {SHARE("success", " by (" BY ")", "$__range"), "success", "percentunit",
-                  STEPS_OBJECTIVE},
-                 {RUNS("failure", " by (" BY ")", "$__range"), "failures"},
-                 {"histogram_quantile(0.95, sum by (" BY ", le) (\n"
-                  "  increase(picket_probe_duration_seconds_bucket{" IN "}[$__range])))",
-                  "p95", "s"},
-                 {"min by (" BY ") (" BUDGET ")", "lowest budget", "percentunit", STEPS_BUDGET}}},
+     .queries =
+         {{"max by (" BY ") (probe_success{" IN "})", "last run", NULL, STEPS_ALL, WORDS_OUTCOME},
+          {"max by (" BY ") (probe_duration_seconds{" IN "})", "duration", "s"},
+          {SHARE("success", " by (" BY ")", "$__range"), "success", "percentunit", STEPS_OBJECTIVE},
+          {RUNS("failure", " by (" BY ")", "$__range"), "failures"},
+          {"histogram_quantile(0.95, sum by (" BY ", le) (\n"
+           "  increase(picket_probe_duration_seconds_bucket{" IN "}[$__range])))",
+           "p95", "s"},
+          {"min by (" BY ") (slo:picket_slo_error_budget_remaining:ratio{" IN ",probe!=\"\"})",
+           "lowest budget", "percentunit", STEPS_BUDGET}}},
 
     {PANEL_ROW, .title = "Golden signals"},
     {PANEL_LINES, 12, 8, .title = "Latency", .unit = "s",

@@ -60,19 +60,47 @@ static void add_gateway(struct fleet *fleet)
     }
 }
 
+static struct fleet_slo *add_slo(struct fleet *fleet, const struct config_slo *slo,
+                                 usec_t interval_us)
+{
+    fleet->slos = grown(fleet->slos, fleet->slo_count, sizeof *fleet->slos);
+    struct fleet_slo *added = &fleet->slos[fleet->slo_count++];
+    *added = (struct fleet_slo){.site = fleet->site_count,
+                                .window_us = slo->window_us,
+                                .interval_us = interval_us,
+                                .threshold_us = slo->type == SLO_LATENCY ? slo->threshold_us : 0,
+                                .objective_ppm = slo->objective_ppm};
+    return added;
+}
+
 static void add_slos(struct fleet *fleet, const struct config_probe *probe)
 {
     for (unsigned i = 0; i < probe->slo_count; i++) {
-        fleet->slos = grown(fleet->slos, fleet->slo_count, sizeof *fleet->slos);
-        struct fleet_slo *slo = &fleet->slos[fleet->slo_count++];
-        *slo = (struct fleet_slo){
-            .site = fleet->site_count,
-            .window_us = probe->slos[i].window_us,
-            .interval_us = probe->interval_us,
-            .threshold_us = probe->slos[i].type == SLO_LATENCY ? probe->slos[i].threshold_us : 0,
-            .objective_ppm = probe->slos[i].objective_ppm};
+        struct fleet_slo *slo = add_slo(fleet, &probe->slos[i], probe->interval_us);
         snprintf(slo->probe, sizeof slo->probe, "%s", config_probe_name(&config, probe));
         metrics_slo_name(probe, i, slo->name, sizeof slo->name);
+    }
+}
+
+/* As often as all its targets together; USEC_NEVER: none of them runs. */
+static usec_t group_interval(const struct config_group *group)
+{
+    double runs_per_us = 0;
+    for (unsigned i = 0; i < config.target_count; i++) {
+        const struct config_probe *probe = config_target_probe(&config, i);
+        if (config_group_has(&config, group, i) && probe->enabled) {
+            runs_per_us += 1 / (double)probe->interval_us;
+        }
+    }
+    return runs_per_us > 0 ? (usec_t)(1 / runs_per_us + 0.5) : USEC_NEVER;
+}
+
+static void add_group_slos(struct fleet *fleet, const struct config_group *group)
+{
+    usec_t interval_us = group_interval(group);
+    for (unsigned i = 0; interval_us != USEC_NEVER && i < group->slo_count; i++) {
+        struct fleet_slo *slo = add_slo(fleet, &group->slos[i], interval_us);
+        metrics_group_slo_name(&config, group, i, slo->name, sizeof slo->name);
     }
 }
 
@@ -106,6 +134,9 @@ static void add_site(struct fleet *fleet, const char *file)
             add_slos(fleet, probe);
             add_kind(fleet, probe->section.kind);
         }
+    }
+    for (unsigned i = 0; i < config.group_count; i++) {
+        add_group_slos(fleet, &config.groups[i]);
     }
     if (shortest_us != USEC_NEVER) {
         fleet->run_interval_us = usec_max(fleet->run_interval_us, shortest_us);

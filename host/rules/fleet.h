@@ -14,10 +14,10 @@ struct fleet_site {
     const char *file; /* borrowed */
 };
 
-/* An SLO of a probe at a site. */
+/* An SLO of a probe, or of a group, at a site. */
 struct fleet_slo {
-    size_t site; /* index */
-    char probe[CAP_NAME_BYTES];
+    size_t site;                       /* index */
+    char probe[CAP_NAME_BYTES];        /* the label `probe`; "": of a group */
     char name[METRICS_SLO_NAME_BYTES]; /* the label `slo` */
     usec_t window_us, interval_us;
     usec_t threshold_us; /* of a latency SLO, else 0 */

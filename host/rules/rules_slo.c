@@ -125,13 +125,17 @@ static void part_selector(FILE *out, const struct fleet *fleet, const struct fam
     yaml_part(out, family->other_windows ? "\"" : "");
 }
 
-/* The result has these labels already. They tell the rules of one name apart, for promtool, which
- * would take them for duplicates, and for the page of rules. */
+/* The result has these labels already; one of a group has no probe. They tell the rules of one name
+ * apart, for promtool, which would take them for duplicates, and for the page of rules. */
 static void write_labels(FILE *out, const struct family *family)
 {
-    fputs("    labels:\n      probe: ", out);
-    yaml_string(out, family->first->probe);
-    fputs("\n      slo: ", out);
+    fputs("    labels:\n", out);
+    if (family->first->probe[0] != '\0') {
+        fputs("      probe: ", out);
+        yaml_string(out, family->first->probe);
+        fputc('\n', out);
+    }
+    fputs("      slo: ", out);
     yaml_string(out, family->first->name);
     fputc('\n', out);
 }
@@ -244,10 +248,10 @@ static void write_burn_alert(FILE *out, const struct burn_alert *alert)
         "    labels:\n"
         "      severity: %s\n"
         "    annotations:\n"
-        "      summary: \"{{ $labels.probe }} at site {{ $labels.site }} spends its error budget"
-        " %s\"\n"
+        "      summary: \"{{ or $labels.probe $labels.slo }} at site {{ $labels.site }} spends its"
+        " error budget %s\"\n"
         "      description: \"{{ $value | humanizePercentage }} of the events of {{ $labels.slo }}"
-        " of {{ $labels.probe }} ({{ $labels.instance }}) were bad\"\n",
+        "{{ with $labels.probe }} of {{ . }}{{ end }} ({{ $labels.instance }}) were bad\"\n",
         alert->severity, alert->speed);
 }
 
@@ -273,18 +277,20 @@ void rules_note_slos(FILE *out, const struct fleet *fleet)
     for (size_t i = 0; i < fleet->slo_count; i++) {
         const struct fleet_slo *slo = &fleet->slos[i];
         const char *site = fleet->sites[slo->site].name;
+        const char *separator = slo->probe[0] != '\0' ? ": " : "";
         char interval[VALUE_PRINT_BYTES];
         if (slo->interval_us > PAGE_INTERVAL_MAX_US) {
-            fprintf(out, "note: %s: %s: %s: a run every %s is too rare for %s\n", site, slo->probe,
-                    slo->name, value_print_duration(slo->interval_us, interval, sizeof interval),
+            fprintf(out, "note: %s: %s%s%s: a run every %s is too rare for %s\n", site, slo->probe,
+                    separator, slo->name,
+                    value_print_duration(slo->interval_us, interval, sizeof interval),
                     slo->interval_us > TICKET_INTERVAL_MAX_US ? "any alert on its budget"
                                                               : "a page, but not for a ticket");
         }
         if (slo->objective_ppm < PAGE_OBJECTIVE_MIN_PPM) {
             fprintf(out,
-                    "note: %s: %s: %s: an objective below 83.4%% cannot page: were all events bad,"
+                    "note: %s: %s%s%s: an objective below 83.4%% cannot page: were all events bad,"
                     " it would burn at less than 6\n",
-                    site, slo->probe, slo->name);
+                    site, slo->probe, separator, slo->name);
         }
     }
 }

@@ -80,7 +80,8 @@ static void judge_probe(const struct config_probe *probe)
     must(probe->attempts >= 1 && probe->target_count >= 1);
     must(probe->first_target + probe->target_count <= config.target_count);
     must(probe->depends_on == CONFIG_NO_PROBE || probe->depends_on < config.probe_count);
-    for (unsigned i = 0; i < probe->slo_count; i++) {
+    must(config_counted_slos(probe) <= CAP_SLOS_PER_PROBE);
+    for (unsigned i = 0; i < config_counted_slos(probe); i++) {
         must(probe->slos[i].threshold_us <= probe->timeout_us);
     }
     ask_section(&probe->section, KIND_KEY_FIRST + probe->section.kind->key_count);
@@ -90,6 +91,18 @@ static void judge_probe(const struct config_probe *probe)
          i++) {
         must(strlen(name) < sizeof(name));
     }
+}
+
+static void judge_group(const struct config_group *group)
+{
+    unsigned members = 0;
+
+    must(group->slo_count >= 1 && group->slo_count <= CAP_SLOS_PER_PROBE);
+    for (unsigned i = 0; i < config.target_count; i++) {
+        members += config_group_has(&config, group, i) ? 1 : 0;
+    }
+    must(members >= 1);
+    ask_section(&group->section, GROUP_KEY_COUNT);
 }
 
 static void judge_config(void)
@@ -105,6 +118,9 @@ static void judge_config(void)
     for (unsigned i = 0; i < config.probe_count; i++) {
         must(config_find_probe(&config, config_probe_name(&config, &config.probes[i])) == i);
         judge_probe(&config.probes[i]);
+    }
+    for (unsigned i = 0; i < config.group_count; i++) {
+        judge_group(&config.groups[i]);
     }
     for (unsigned i = 0; i < config.target_count; i++) {
         size_t length = strlen(config_instance(&config, i));

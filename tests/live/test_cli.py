@@ -127,7 +127,8 @@ class Check(LiveTest):
     def test_a_clean_file(self):
         path = self.file("good.conf", "[agent]\nsite = x\n[push]\nurl = http://127.0.0.1:1\n"
                          "[http p]\nurl = http://host/a\nurl = http://host/b\ninterval = 10s\n"
-                         "[http q]\nurl = http://host/\nenabled = off\n")
+                         "[http q]\nurl = http://host/\nenabled = off\n"
+                         "[slo both]\nprobe = p\nprobe = q\nslo = availability 99% 1d\n")
         done = picketd("check", path)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("clean", done.stdout)
@@ -135,6 +136,8 @@ class Check(LiveTest):
         self.assertEqual((page["clean"], page["site"], page["probes"], page["targets"]),
                          (True, "x", 2, 3))
         self.assertEqual(page["runs_per_day"], 2 * 8640)
+        self.assertEqual((page["slos"], page["group_slos"]), (0, 1))
+        self.assertIn("slos        0 of targets, 1 of groups", done.stdout)
         self.assertGreater(page["push_bytes"], 1000)
 
     def test_files_are_looked_at_unless_told_not_to(self):

@@ -198,7 +198,8 @@ class World:
                   "action_reference = broken\naction_dry_run = on\n"
                   "[defaults]\ninterval = 1s\ntimeout = 900ms\n"
                   f"{lab.probes()}"
-                  "[http broken]\nurl = http://127.0.0.1:1/\nslo = availability 99.9% 30d\n")
+                  "[http broken]\nurl = http://127.0.0.1:1/\nslo = availability 99.9% 30d\n"
+                  "[slo shop]\nprobe = portal\nprobe = broken\nslo = latency 90% 850ms 30d\n")
         agent = closing(Agent(folder, config, env={"NOTIFY_SOCKET": notify.path,
                                                    "WATCHDOG_USEC": "60000000"}))
         self.prometheus = closing(Configured(folder, agent.config, hasten=scraped_each_second))
@@ -305,6 +306,22 @@ class Data(unittest.TestCase):
                             lambda t=target: self.world.answer(dashboard, t), "data", 60))
                             for target in panel["targets"]}
                         self.assertEqual(len(found), 1, found)
+
+    def test_groups_stand_among_slos_and_not_among_targets(self):
+        def rows(title, letter):
+            dashboard = self.world.dashboards["site"]
+            panel, = (panel for panel in panels(dashboard) if panel["title"] == title)
+            target, = (target for target in panel["targets"] if target["refId"] == letter)
+            return wait_until(lambda: self.world.answer(dashboard, target), "data", 60)
+        letters = "BCDEF"
+        for letter in letters[:2]:
+            slos = {(row.get("probe"), row["slo"]) for row in rows("SLOs", letter)}
+            self.assertIn((None, "shop:latency_850ms"), slos)
+            self.assertIn(("broken", "availability"), slos)
+            self.assertNotIn(("broken", "latency_850ms"), slos)
+        for letter in letters:
+            self.assertTrue(all(row.get("probe") for row in rows("Targets", letter)))
+        self.assertNotIn("850ms", json.dumps(self.world.dashboards["probe"]))
 
     def test_variables_have_values(self):
         wanted = {"site": {"s1"}, "probe": {"portal", "broken", "mail", "cert", "boiler"}}

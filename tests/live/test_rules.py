@@ -28,6 +28,11 @@ AWKWARD = "O'Brien \"{{ x }}\" a.b|c\\^[é]: #1 $`"
 QUOTED = json.dumps(AWKWARD, ensure_ascii=False)
 LABELS = 'job="picket",site="s1",probe="portal",kind="http",instance="http://127.0.0.1:1/"'
 SLO = LABELS + ',slo="availability"'
+GROUP = """[slo shop]
+probe = portal
+slo = availability 99% 2h
+"""
+GROUP_SLO = 'job="picket",site="s1",instance="s1",slo="shop:availability"'
 AGENT = 'job="picket",site="s1",instance="s1"'
 HOUR = 60
 RATIO = "slo:picket_slo_errors_per_event:ratio_rate"
@@ -51,8 +56,8 @@ def firing(alert, severity=".+"):
 class History:
     """The series of a site, a push each minute."""
 
-    def __init__(self, site="s1", objective=0.999):
-        self.site, self.objective = site, objective
+    def __init__(self, site="s1", objective=0.999, slo=SLO):
+        self.site, self.objective, self.slo = site, objective, slo
         self.minutes, self.good, self.bad = 0, 0, 0
         self.epoch = "a"
         self.lines = {}  # series: [value of each minute]
@@ -70,9 +75,9 @@ class History:
     def scrape(self, absent=False):
         """One minute as Prometheus sees it; with `absent`, the gateway has forgotten all."""
         series = {
-            f'picket_slo_events_total{{{SLO},epoch="{self.epoch}",result="good"}}': self.seen[0],
-            f'picket_slo_events_total{{{SLO},epoch="{self.epoch}",result="bad"}}': self.seen[1],
-            f"picket_slo_objective_ratio{{{SLO}}}": self.objective,
+            f'picket_slo_events_total{{{self.slo},epoch="{self.epoch}",result="good"}}': self.seen[0],
+            f'picket_slo_events_total{{{self.slo},epoch="{self.epoch}",result="bad"}}': self.seen[1],
+            f"picket_slo_objective_ratio{{{self.slo}}}": self.objective,
             'push_time_seconds{job="picket",site="s1"}': self.pushed_at,
             f'picket_probe_results_total{{{LABELS},epoch="{self.epoch}",result="success"}}':
                 self.seen[0],
@@ -126,6 +131,17 @@ class RulesTest(LiveTest):
         done = subprocess.run(["promtool", "test", "rules", test], capture_output=True, text=True,
                               timeout=120 * support.PATIENCE)
         self.assertEqual(done.returncode, 0, (done.stdout + done.stderr)[-4000:])
+
+
+    def alerts(self, series, minute, alert):
+        """What promtool says of an alert when none is expected: its labels and annotations."""
+        test = self.file("test.yml", json.dumps({
+            "rule_files": [str(self.rules)], "evaluation_interval": "1m",
+            "tests": [{"interval": "1m", "input_series": series, "alert_rule_test": [
+                {"eval_time": f"{minute}m", "alertname": alert, "exp_alerts": []}]}]}))
+        done = subprocess.run(["promtool", "test", "rules", test], capture_output=True, text=True,
+                              timeout=120 * support.PATIENCE)
+        return done.stdout + done.stderr
 
 
 class Budget(RulesTest):
@@ -196,6 +212,29 @@ class Budget(RulesTest):
                   (159, starts("PicketErrorBudgetBurn", "page"), 1),
                   # The first of the new epoch comes with its series: nothing to differ from.
                   (159, "abs(sum(slo:picket_slo_bad_events:increase1h) - 39.5) < bool 1", 1))
+
+    def test_group_burns_and_pages_apart_from_its_probes(self):
+        self.write(self.file("s1.conf", SITE + GROUP))
+        run_tool("promtool", "check", "rules", "--lint=all", "--lint-fatal", self.rules)
+        day, group = History(), History(slo=GROUP_SLO, objective=0.99)
+        day.run(5 * HOUR, 1, 0)
+        group.run(2 * HOUR, 2, 0)
+        group.run(30, 1, 1)
+        group.run(150, 2, 0)
+        budget = "slo:picket_slo_error_budget_remaining:ratio"
+        series = day.input() + [line for line in group.input() if "picket_slo" in line["series"]]
+        page = firing("PicketErrorBudgetBurn", "page")
+        self.play(series, (119, page, None), (140, page, 1),
+                  (140, page.replace("{", '{probe="",slo="shop:availability",'), 1),
+                  (299, starts("PicketErrorBudgetBurn", "page"), 1),
+                  (299, f'sum({budget}{{probe="portal",slo="availability",window="30d"}})', 1),
+                  (299, f'count({budget}{{slo="shop:availability",window!="2h"}})', None),
+                  (149, f'abs(sum({budget}{{probe="",slo="shop:availability"}}) + 11.5)'
+                        " < bool 0.6", 1),
+                  (299, f'sum({budget}{{probe="",slo="shop:availability"}})', 1))
+        told = self.alerts(series, 140, "PicketErrorBudgetBurn")
+        self.assertIn("shop:availability at site s1 spends its error budget fast", told)
+        self.assertIn("of the events of shop:availability (s1) were bad", told)
 
     def test_each_site_has_the_budget_of_its_own_window(self):
         self.write(self.file("s1.conf", SITE.replace("30d", "2h")),
@@ -363,6 +402,18 @@ class Files(LiveTest):
         self.assertEqual(picket("rules", good, "--output", "/nonexistent/x").returncode, 1)
 
     def test_slos_that_cannot_page_are_named(self):
+        group = ("[slo shop]\nprobe = portal\nprobe = rare\nslo = availability 80% 1d\n"
+                 "[http rare]\nurl = http://127.0.0.1:1/\ninterval = 4h\n"
+                 "[slo off]\nprobe = off\nslo = availability 80% 1d\n"
+                 "[http off]\nurl = http://127.0.0.1:1/\nenabled = off\n")
+        notes = picket("rules", self.file("g.conf", SITE + group)).stderr
+        self.assertEqual(len(notes.splitlines()), 1)
+        self.assertIn("s1: shop:availability: an objective below 83.4%", notes)
+        group = ("[slo shop]\nprobe = portal\nprobe = rare\nslo = availability 99% 1d\n"
+                 "[http rare]\nurl = http://127.0.0.1:1/\nurl = http://127.0.0.1:1/a\n"
+                 "interval = 2h\n")
+        notes = picket("rules", self.file("g.conf", SITE.replace("60s", "1h") + group)).stderr
+        self.assertIn("s1: shop:availability: a run every 30m is too rare for a page", notes)
         rare = self.file("a.conf", SITE.replace("60s", "20m").replace("99.9%", "80%"))
         notes = picket("rules", rare).stderr
         self.assertIn("s1: portal: availability: a run every 20m", notes)
@@ -376,7 +427,8 @@ class Names(LiveTest):
         config = (f"[agent]\nsite = s1\nstore = {self.folder}/store\n"
                   f"[push]\nurl = {gateway.url}\ninterval = 1s\n"
                   f"[http portal]\nurl = {target.url()}\ninterval = 1s\ntimeout = 900ms\n"
-                  "label = region=north\nslo = availability 99.9% 30d\n")
+                  "label = region=north\nslo = availability 99.9% 30d\n"
+                  "[slo shop]\nprobe = portal\nslo = availability 99% 30d\n")
         self.agent(config)
         series = wait_until(lambda: (found := parse_text(gateway.exposition())).select(
             "picket_slo_objective_ratio") and found.select(
@@ -388,10 +440,14 @@ class Names(LiveTest):
         missing = used - {name for name, _ in series} - {"probe_ssl_earliest_cert_expiry"}
         self.assertEqual(missing, set())
         self.assertIn("probe_ssl_earliest_cert_expiry", used)
-        (_, objective), = series.select("picket_slo_objective_ratio")
-        for _, labels in series.select("picket_slo_events_total"):
-            kept = {pair for pair in labels if pair[0] not in ("epoch", "result")}
-            self.assertEqual(kept, set(objective))
+        objectives = {frozenset(labels) for _, labels in series.select("picket_slo_objective_ratio")}
+        self.assertEqual(len(objectives), 2)
+        self.assertEqual({frozenset(pair for pair in labels if pair[0] not in ("epoch", "result"))
+                          for _, labels in series.select("picket_slo_events_total")}, objectives)
+        group, = series.select("picket_slo_objective_ratio", slo="shop:availability")
+        self.assertEqual({name: value for name, value in group[1] if value},
+                         {"job": "picket", "site": "s1", "instance": "s1",
+                          "slo": "shop:availability"})
         self.assertTrue(series.select("push_time_seconds", job="picket", site="s1"))
 
 

@@ -42,7 +42,8 @@ class Page(LiveTest):
         agent = self.agent(site(
             http("good", self.target.url("/x"), "slo = availability 99% 1d") +
             http("bad", self.target.url("/status/503")) +
-            http("off", self.target.url("/off"), "enabled = off"),
+            http("off", self.target.url("/off"), "enabled = off") +
+            "[slo both]\nprobe = good\nprobe = bad\nslo = availability 50% 1d\n",
             push=f"[push]\nurl = {receiver.url}\ninterval = 1s\n"))
         agent.wait_runs("bad", 2)
         agent.wait_status(lambda s: s["push"]["attempts"]["accepted"], "a push")
@@ -71,6 +72,13 @@ class Page(LiveTest):
                          targets["good"]["results"]["success"])
         self.assertEqual(page["slos"][0]["slo"], "availability")
         self.assertEqual(page["slos"][0]["bad"], 0)
+        self.assertEqual([slo["slo"] for slo in page["slos"]], ["availability", "both:availability"])
+        both = page["slos"][1]
+        self.assertEqual((both["probe"], both["instance"]), (None, "status-test"))
+        for slo in page["slos"]:
+            self.assertEqual((slo["window_good"], slo["window_bad"]), (slo["good"], slo["bad"]))
+        self.assertEqual(both["good"], page["slos"][0]["good"])
+        self.assertEqual(both["bad"], targets["bad"]["results"]["failure"])
 
     def test_text_names_what_fails_and_why(self):
         agent = self.agent(site(http("good", self.target.url("/x")) +

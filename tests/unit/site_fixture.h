@@ -131,6 +131,32 @@ static inline void fixture_site(struct config *config)
     fixture_target(config, "tcp://10.1.0.40:502");
 }
 
+/* A group over the first `probe_count` probes; those that do not count its events yet do so then.
+ */
+static inline struct config_group *fixture_group(struct config *config, const char *name,
+                                                 const struct config_slo *slo, unsigned probe_count)
+{
+    struct config_group *group = &config->groups[config->group_count++];
+    *group = (struct config_group){.section = {.name = fixture_text(config, name), .line = 20},
+                                   .slo_count = 1,
+                                   .slos = {*slo}};
+    for (unsigned i = 0; i < probe_count; i++) {
+        struct config_probe *probe = &config->probes[i];
+        unsigned counted = config_counted_slos(probe), j = 0;
+        while (j < counted && !(probe->slos[j].type == slo->type &&
+                                probe->slos[j].threshold_us == slo->threshold_us &&
+                                probe->slos[j].window_us == slo->window_us)) {
+            j++;
+        }
+        if (j == counted) {
+            probe->slos[counted] = *slo;
+            probe->group_slo_count++;
+        }
+        group->probes[i / 8] |= (uint8_t)(1u << i % 8);
+    }
+    return group;
+}
+
 static inline void fixture_certificate(struct tls_facts *tls, const char *text)
 {
     *tls = (struct tls_facts){.certificate = true,

@@ -656,9 +656,14 @@ static void checkpoint_bound_holds_for_a_hundred_years(void **state)
     static const char *const sites[] = {
         "", "web.a=x", "web.a/800=x,y,z bus.b=tcp://10.1.0.40:502",
         "bus.with-a-longer-name/1/2/3/4=a-rather-long-instance-as-some-people-have-them"};
+    const struct config_slo slo = {.type = SLO_AVAILABILITY, .window_us = 7 * USEC_PER_DAY};
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(sites); i++) {
-        begin(sites[i]);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(sites) - 1; i++) {
+        begin(sites[i % ARRAY_LEN(sites)]);
+        if (i >= ARRAY_LEN(sites)) { /* all but the one without room for another */
+            fixture_group(&config, "shop", &slo, config.probe_count);
+            (void)ledger_bind(&ledger, &config);
+        }
         for (unsigned j = 0; j < config.probe_count; j++) {
             config.probes[j].interval_us = INTERVAL_US;
         }

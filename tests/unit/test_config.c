@@ -456,9 +456,39 @@ static void config_takes_every_changed_byte(void **state)
     }
 }
 
+/* What a group needs is counted behind a probe's own SLOs, once for all who need the same. */
+static void config_has_groups_counted_beside_the_probes_own_slos(void **state)
+{
+    static const char text[] = "[slo first]\nprobe = b\nslo = availability 99% 7d\n"
+                               "slo = latency 95% 800ms 30d\n"
+                               "[web a]\nurl = x\n"
+                               "[web b]\nurl = y\nurl = z\nslo = availability 99.9% 7d\n"
+                               "[slo second]\nprobe = a\nprobe = b\nslo = latency 90% 800ms 30d\n";
+    (void)state;
+    load_good(text);
+    const struct config_probe *a = probe_of("a"), *b = probe_of("b");
+    assert_int_equal(a->slo_count, 0);
+    assert_int_equal(config_counted_slos(a), 1);
+    assert_int_equal(a->slos[0].type, SLO_LATENCY);
+    assert_int_equal(b->slo_count, 1);
+    assert_int_equal(b->slos[0].objective_ppm, 999000);
+    assert_int_equal(config_counted_slos(b), 2);
+    assert_int_equal(b->slos[1].threshold_us, 800 * USEC_PER_MSEC);
+    assert_int_equal(config.group_count, 2);
+    assert_string_equal(config_group_name(&config, &config.groups[0]), "first");
+    assert_int_equal(config.groups[0].slo_count, 2);
+    assert_int_equal(config.groups[0].slos[0].objective_ppm, 990000);
+    for (unsigned i = 0; i < config.target_count; i++) {
+        bool is_b = config_target_probe(&config, i) == b;
+        assert_int_equal(config_group_has(&config, &config.groups[0], i), is_b);
+        assert_true(config_group_has(&config, &config.groups[1], i));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(config_has_groups_counted_beside_the_probes_own_slos),
         cmocka_unit_test(config_takes_what_is_just_short_enough),
         cmocka_unit_test(config_takes_a_bom_and_any_line_end),
         cmocka_unit_test(config_finds_comments_only_where_they_are),

@@ -9,6 +9,8 @@
 
 #include "config_fixture.h"
 
+#define DAY "slo = availability 99% 1d\n"
+
 struct bad_row {
     const char *text;
     const char *report; /* all of it */
@@ -66,7 +68,7 @@ static void config_refuses_wrong_sections_and_reads_on(void **state)
         {"[wbe a]\nurl = x\n", "1: unknown section [wbe]; did you mean 'web'?\n"},
         {"[agnet]\nsite = x\n", "1: unknown section [agnet]; did you mean 'agent'?\n"},
         {"[nothing here]\nurl = x\n", "1: unknown section [nothing]; there are: agent push status "
-                                      "watchdog defaults maintenance web bus\n"},
+                                      "watchdog defaults maintenance slo web bus\n"},
         {"[web]\nurl = x\n", "1: a probe needs a name: write [web NAME]\n"},
         {"[maintenance]\ntime = daily 02:00-04:00\n",
          "1: a maintenance needs a name: write [maintenance NAME]\n"},
@@ -125,8 +127,8 @@ static void config_refuses_unknown_repeated_and_secret_keys(void **state)
          "2: 'bearer': a secret is never written in the file: use bearer_file = PATH\n"},
         {"[nothing]\ntoken = geheim\n",
          "1: unknown section [nothing]; there are: agent push status watchdog defaults maintenance "
-         "web "
-         "bus\n"
+         "slo "
+         "web bus\n"
          "2: 'token': a secret is never written in the file: use bearer_file = PATH\n"},
         {WEB "bearer_token = geheim\n",
          "3: 'bearer_token': a secret is never written in the file: use bearer_file = PATH\n"},
@@ -282,6 +284,67 @@ static void config_refuses_labels_a_receiver_would_refuse(void **state)
     };
     (void)state;
     check_bad_rows(rows, ARRAY_LEN(rows));
+}
+
+static void config_refuses_groups_that_cannot_be(void **state)
+{
+    static const struct bad_row rows[] = {
+        {WEB "[slo]\nprobe = a\n" DAY, "3: a group needs a name: write [slo NAME]\n"},
+        {WEB "[slo x:y]\nprobe = a\n" DAY,
+         "3: the name 'x:y' is not allowed: 1 to 63 of a-z 0-9 . _ -, the first a letter or "
+         "digit\n"},
+        {WEB "[slo x]\nprobe = a\n" DAY "[slo x]\nprobe = a\n" DAY,
+         "6: the name 'x' is already used in line 3: names are unique among groups\n"},
+        {WEB "[slo x]\nprobe = portal\nprobe = a\n" DAY,
+         "4: 'probe': no probe is named 'portal'\n"},
+        {WEB "[slo x]\nprobe = a\nprobe = a\n" DAY, "5: 'probe': 'a' is already in the group\n"},
+        {WEB "[slo x]\n" DAY, "3: 'probe' is missing: a group without a probe has no events\n"},
+        {WEB "[slo x]\nprobe = a\n",
+         "3: 'slo' is missing: a group without an slo has no objective\n"},
+        {WEB "[slo x]\nprobe = a\nslo = availability 30d\n",
+         "5: 'slo': write 'availability RATE WINDOW' or 'latency RATE THRESHOLD WINDOW', like "
+         "'latency 95% 800ms 30d'\n"},
+        {WEB "[slo x]\nprobe = a\n" DAY DAY, "6: 'slo': the same slo is already in the section\n"},
+        {WEB "[web b]\nurl = y\ntimeout = 1s\n[slo x]\nprobe = a\nprobe = b\n"
+             "slo = latency 95% 2s 1d\n",
+         "9: 'slo': the threshold of 2s is above the timeout of [web b], 1s (set in line 5)\n"},
+        {WEB "[slo x]\nprobe = a\ninterval = 5s\n" DAY,
+         "5: unknown key 'interval' in [slo x]; it belongs in a probe or in [defaults]\n"},
+        {WEB "[slo x]\nprob = a\n" DAY,
+         "4: unknown key 'prob' in [slo x]; did you mean 'probe'?\n"},
+        {WEB "slo = availability 99% 2d\nslo = availability 99% 3d\nslo = latency 99% 1s 2d\n"
+             "[slo x]\nprobe = a\nslo = availability 90% 2d\n" DAY "slo = availability 99% 4d\n",
+         "10: 'slo': [web a] has 4 slos already, its own and those of groups: one more must differ "
+         "from them in the objective alone\n"},
+    };
+    (void)state;
+    check_bad_rows(rows, ARRAY_LEN(rows));
+}
+
+/* Of groups, and of what they have counted at all targets. */
+static void config_bounds_groups(void **state)
+{
+    static char text[1 << 16], expected[256];
+    int length = snprintf(text, sizeof text, WEB);
+    (void)state;
+    for (unsigned i = 0; i <= CAP_SLO_GROUPS; i++) {
+        length += snprintf(text + length, sizeof text - (size_t)length,
+                           "[slo g%u]\nprobe = a\nslo = availability 99%% 1d\n", i);
+    }
+    assert_false(load(text));
+    (void)snprintf(expected, sizeof expected, "%d: more than %d groups\n", 3 + 3 * CAP_SLO_GROUPS,
+                   CAP_SLO_GROUPS);
+    assert_string_equal(reported, expected);
+    length = snprintf(text, sizeof text, "[web a]\nslo = availability 99%% 2d\n");
+    for (unsigned i = 0; i < CAP_SLOS / 2 + 1; i++) {
+        length += snprintf(text + length, sizeof text - (size_t)length, "url = %u\n", i);
+    }
+    (void)snprintf(text + length, sizeof text - (size_t)length,
+                   "[slo x]\nprobe = a\nslo = availability 90%% 2d\nslo = availability 99%% 1d\n");
+    assert_false(load(text));
+    (void)snprintf(expected, sizeof expected, "%d: more than %d slos over all targets\n",
+                   CAP_SLOS / 2 + 7, CAP_SLOS);
+    assert_string_equal(reported, expected);
 }
 
 static void config_refuses_slos_that_cannot_be(void **state)
@@ -761,6 +824,8 @@ int main(void)
         cmocka_unit_test(config_refuses_values_and_says_what_would_be_right),
         cmocka_unit_test(config_refuses_a_timeout_above_its_interval),
         cmocka_unit_test(config_refuses_labels_a_receiver_would_refuse),
+        cmocka_unit_test(config_refuses_groups_that_cannot_be),
+        cmocka_unit_test(config_bounds_groups),
         cmocka_unit_test(config_refuses_slos_that_cannot_be),
         cmocka_unit_test(config_refuses_dependencies_that_cannot_be),
         cmocka_unit_test(config_refuses_what_would_poison_the_receiver),

@@ -457,6 +457,76 @@ static void metrics_of_slos_follow_from_the_events_of_their_windows(void **state
     with_histories = false;
 }
 
+static const struct config_slo group_slo = {
+    .type = SLO_AVAILABILITY, .objective_ppm = 990000, .window_us = 7 * USEC_PER_DAY};
+
+/* Sums over its targets, without a probe; what they count for it is no SLO of theirs. */
+static void metrics_of_a_group_have_no_probe_and_add_its_targets_up(void **state)
+{
+    static const char *const lines[] = {
+        "picket_slo_objective_ratio{" SITE ",slo=\"shop:availability\"} 0.99\n",
+        "slo=\"shop:availability\",result=\"good\"} 1\n", /* of either one run */
+        "slo=\"shop:availability\",result=\"bad\"} 1\n",
+        "picket_slo_error_budget_remaining_ratio{" SITE ",slo=\"shop:availability\"} 0.6\n",
+        "picket_slo_burn_rate{" SITE ",slo=\"shop:availability\",window=\"5m\"} 0.4\n",
+        "picket_slo_burn_rate{" SITE ",slo=\"shop:availability\",window=\"3d\"} 0.4\n",
+        "slo=\"availability\"} 0.999\n",
+    };
+    (void)state;
+    set_up_site();
+    fixture_group(&config, "shop", &group_slo, 2);
+    measure_histories(996, 4);
+    struct metrics_view view = whole_view();
+    const char *text = walk_text(&view);
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        if (strstr(text, lines[i]) == NULL) {
+            fail_msg("no %s in\n%s", lines[i], text);
+        }
+    }
+    assert_null(strstr(text, "picket_slo_objective_ratio{probe=\"boiler\""));
+    assert_null(strstr(text, "picket_slo_events_total{probe=\"boiler\""));
+    assert_null(strstr(text, "picket_slo_burn_rate{probe=\"boiler\""));
+    assert_null(strstr(text, "probe=\"portal\",kind=\"web\",instance=\"https://portal.example.net/"
+                             "login\",region=\"emea\",team=\"a \\\"b\\\" \\\\c\\nd\",slo="
+                             "\"availability_"));
+    char epoch[METRICS_EPOCH_BYTES], line[256];
+    metrics_group_epoch(&config, &config.groups[0], "0badcafe", epoch);
+    (void)snprintf(line, sizeof line,
+                   "picket_slo_events_total{" SITE ",epoch=\"%s\",slo=\"shop:availability\","
+                   "result=\"good\"} 1\n",
+                   epoch);
+    assert_non_null(strstr(text, line));
+    view.only_probe = 0;
+    assert_null(strstr(walk_text(&view), "shop"));
+    with_histories = false;
+}
+
+/* A sum that loses a target goes down, and one that gains a target jumps. */
+static void metrics_of_a_group_have_an_epoch_for_each_set_of_targets(void **state)
+{
+    char both[METRICS_EPOCH_BYTES], one[METRICS_EPOCH_BYTES], again[METRICS_EPOCH_BYTES];
+    (void)state;
+    set_up_site();
+    struct config_group *group = fixture_group(&config, "shop", &group_slo, 2);
+    metrics_group_epoch(&config, group, "0badcafe", both);
+    metrics_group_epoch(&config, group, "0badcaff", again);
+    assert_string_not_equal(both, again);
+    group->probes[0] = 1;
+    metrics_group_epoch(&config, group, "0badcafe", one);
+    assert_string_not_equal(both, one);
+    group->probes[0] = 3; /* the other way round in the file */
+    struct config_probe probe = config.probes[0];
+    config.probes[0] = config.probes[1];
+    config.probes[1] = probe;
+    config.targets[0].probe = 1;
+    config.targets[1].probe = 0;
+    struct config_target target = config.targets[0];
+    config.targets[0] = config.targets[1];
+    config.targets[1] = target;
+    metrics_group_epoch(&config, group, "0badcafe", again);
+    assert_string_equal(both, again);
+}
+
 static void make_unknown(struct result *result)
 {
     result_init(result, result->target, 0);
@@ -706,6 +776,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(metrics_of_a_site_are_exactly_these),
         cmocka_unit_test(metrics_of_slos_follow_from_the_events_of_their_windows),
+        cmocka_unit_test(metrics_of_a_group_have_no_probe_and_add_its_targets_up),
+        cmocka_unit_test(metrics_of_a_group_have_an_epoch_for_each_set_of_targets),
         cmocka_unit_test(metrics_counters_are_there_at_zero_before_the_first_result),
         cmocka_unit_test(metrics_without_a_result_have_no_gauge_of_a_target),
         cmocka_unit_test(metrics_gauges_tell_only_what_the_last_run_found),

@@ -102,6 +102,9 @@ static void fixture_longest(unsigned probes)
         fixture_fill(instance, sizeof instance, bytes[i % ARRAY_LEN(bytes)]);
         fixture_target(&config, instance);
     }
+    for (unsigned i = 0; i < probes / 2; i++) {
+        fixture_group(&config, name, &config.probes[0].slos[0], probes);
+    }
 }
 
 static void assert_within_bound(size_t bound)

@@ -276,6 +276,23 @@ static void sli_keeps_the_bound_of_an_objective_that_is_gone(void **state)
     assert_int_equal(within(slow), 8); /* none was lost while it was away */
 }
 
+/* A group's latency is judged by a bound like a probe's own. */
+static void sli_has_a_bound_for_what_a_group_counts(void **state)
+{
+    (void)state;
+    begin(0, NULL);
+    probe.slos[0] = (struct config_slo){.type = SLO_LATENCY, .threshold_us = 800000};
+    probe.group_slo_count = 1;
+    assert_true(sli_bind(&sli, &probe));
+    assert_true(has(800000));
+    fill();
+    struct slo_events own = sli_slo_events(&sli, &probe.slos[0]), sum = {.good = 10, .bad = 20};
+    assert_int_not_equal(own.good, 0);
+    sli_slo_add(&sum, &sli, &probe.slos[0]);
+    assert_int_equal(sum.good, 10 + own.good);
+    assert_int_equal(sum.bad, 20 + own.bad);
+}
+
 /* Eight find room. Of the first four, 100 was asked for again since: 200 is the oldest. */
 static void sli_gives_up_the_bound_not_asked_for_the_longest(void **state)
 {
@@ -374,6 +391,7 @@ int main(void)
         cmocka_unit_test(histogram_leaves_the_counts_of_a_split_bucket_above_the_new_bound),
         cmocka_unit_test(histogram_has_each_bound_once),
         cmocka_unit_test(sli_keeps_the_bound_of_an_objective_that_is_gone),
+        cmocka_unit_test(sli_has_a_bound_for_what_a_group_counts),
         cmocka_unit_test(sli_gives_up_the_bound_not_asked_for_the_longest),
         cmocka_unit_test(sli_makes_room_for_no_objective_at_the_cost_of_another),
         cmocka_unit_test(sli_bounds_hold_for_any_sequence_of_objectives),

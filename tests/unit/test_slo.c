@@ -24,6 +24,7 @@ static struct prng prng;
  * board boots and when that boot first hears the time. */
 static struct {
     struct {
+        unsigned target;
         int64_t at_ms; /* on the axis */
         int64_t steps; /* duration; -1: failed */
     } events[EVENTS_MAX];
@@ -84,9 +85,10 @@ static void result(uint32_t target, enum outcome outcome, int64_t steps, int64_t
                           .at_us = (at_ms - model.booted_ms) * USEC_PER_MSEC,
                           .duration_us = steps * RECORD_DURATION_STEP_US});
     model.last_ms = at_ms > model.last_ms ? at_ms : model.last_ms;
-    if (target == ledger.entries[0].id && outcome != OUTCOME_UNKNOWN && !maintenance) {
+    if (outcome != OUTCOME_UNKNOWN && !maintenance) {
         int64_t axis_ms = at_ms + model.offset_ms;
         assert_true(model.count < EVENTS_MAX);
+        model.events[model.count].target = (unsigned)ledger_find(&ledger, target);
         model.events[model.count].at_ms = axis_ms > 0 ? axis_ms : 0;
         model.events[model.count++].steps = outcome == OUTCOME_SUCCESS ? steps : -1;
     }
@@ -98,12 +100,16 @@ static bool is_good(const struct config_slo *slo, int64_t steps)
            (slo->type == SLO_AVAILABILITY || steps * RECORD_DURATION_STEP_US <= slo->threshold_us);
 }
 
-/* Events from a moment on, by looking at every one. */
-static struct slo_events since(const struct config_slo *slo, int64_t from_ms)
+/* Events from a moment on, by looking at every one: of the first two probes, which are all there
+ * ever is in a group here, or of the first target. */
+static struct slo_events since(const struct config_group *group, const struct config_slo *slo,
+                               int64_t from_ms)
 {
     struct slo_events events = {.good = 0};
     for (unsigned i = 0; i < model.count; i++) {
-        if (model.events[i].at_ms >= from_ms) {
+        unsigned target = model.events[i].target;
+        bool is_of = group != NULL ? config.targets[target].probe < 2 : target == 0;
+        if (is_of && model.events[i].at_ms >= from_ms) {
             bool good = is_good(slo, model.events[i].steps);
             events.good += good ? 1 : 0;
             events.bad += good ? 0 : 1;
@@ -113,28 +119,28 @@ static struct slo_events since(const struct config_slo *slo, int64_t from_ms)
 }
 
 /* The window is whole buckets: it begins where the bucket begins that was at hand a window ago. */
-static void check_window(const struct config_slo *slo, usec_t window_us, int64_t width_ms)
+static void check_window(const struct config_group *group, const struct config_slo *slo,
+                         usec_t window_us, int64_t width_ms)
 {
-    const struct slo_history *history =
-        slo_book_find(&ledger.totals.slos, ledger.entries[0].id, slo);
-    assert_non_null(history);
     int64_t window_ms = window_us / USEC_PER_MSEC;
     usec_t mono_us = (model.now_ms - model.booted_ms) * USEC_PER_MSEC;
     int64_t now_ms = slo_clock_position(&ledger.totals.slos.clock, mono_us);
     assert_int_equal(now_ms,
                      model.now_ms + model.offset_ms > 0 ? model.now_ms + model.offset_ms : 0);
-    struct slo_events sum = slo_history_sum(history, window_us, now_ms);
+    struct slo_events sum =
+        group != NULL ? ledger_group_events(&ledger, &config, group, slo, window_us, mono_us)
+                      : ledger_slo_events(&ledger, 0, slo, window_us, mono_us);
     int64_t parts = (window_ms + width_ms - 1) / width_ms;
-    struct slo_events expected = since(slo, (now_ms / width_ms - parts) * width_ms);
+    struct slo_events expected = since(group, slo, (now_ms / width_ms - parts) * width_ms);
     assert_int_equal(sum.good, expected.good);
     assert_int_equal(sum.bad, expected.bad);
-    struct slo_events least = since(slo, now_ms - window_ms + 1);
-    struct slo_events most = since(slo, now_ms - window_ms - width_ms);
+    struct slo_events least = since(group, slo, now_ms - window_ms + 1);
+    struct slo_events most = since(group, slo, now_ms - window_ms - width_ms);
     assert_in_range(sum.good, least.good, most.good);
     assert_in_range(sum.bad, least.bad, most.bad);
 }
 
-static void check_all(const struct config_slo *slo)
+static void check_all(const struct config_group *group, const struct config_slo *slo)
 {
     static const int64_t widths_ms[SLO_BURN_WINDOWS] = {
         MINUTE_MS,      MINUTE_MS,   5 * MINUTE_MS, 5 * MINUTE_MS,
@@ -142,9 +148,9 @@ static void check_all(const struct config_slo *slo)
     int64_t own_ms = (slo->window_us / USEC_PER_MSEC + 59) / 60;
     for (unsigned i = 0; i < SLO_BURN_WINDOWS; i++) {
         usec_t window_us = slo_burn_windows[i].duration_us;
-        check_window(slo, window_us, window_us == slo->window_us ? own_ms : widths_ms[i]);
+        check_window(group, slo, window_us, window_us == slo->window_us ? own_ms : widths_ms[i]);
     }
-    check_window(slo, slo->window_us, own_ms);
+    check_window(group, slo, slo->window_us, own_ms);
 }
 
 /* Goes on with what a checkpoint brings back. */
@@ -242,10 +248,153 @@ static void slo_windows_are_what_a_look_at_every_event_says(void **state)
             default:
                 live(slos);
             }
-            check_all(&slos[0]);
-            check_all(&slos[1]);
+            check_all(NULL, &slos[0]);
+            check_all(NULL, &slos[1]);
         }
     }
+}
+
+/* A group over both targets of one probe and the one of another, which have some of its histories
+ * as their own; a fourth target is apart. */
+static struct config_group *begin_group(uint64_t seed, const struct config_slo *slos)
+{
+    static const char *const names[] = {"portal", "other", "apart"};
+    begin(seed, slos, 2);
+    fixture_begin(&config, "branch-0042");
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        struct config_probe *probe = fixture_probe(&config, &fixture_web, names[i]);
+        memcpy(probe->slos, slos, 2 * sizeof slos[0]);
+        probe->slo_count = (uint8_t)i;
+        probe->group_slo_count = (uint8_t)(2 - i);
+        fixture_target(&config, "http://first");
+        if (i == 0) {
+            fixture_target(&config, "http://second");
+        }
+    }
+    struct config_group *group = &config.groups[config.group_count++];
+    memcpy(group->slos, slos, 2 * sizeof slos[0]);
+    group->slo_count = 2;
+    group->probes[0] = 3;
+    (void)ledger_bind(&ledger, &config);
+    return group;
+}
+
+static void live_all(const struct config_slo *slos)
+{
+    int64_t interval_ms = 1000 * (int64_t)(1 + prng_below(&prng, 300));
+    unsigned runs = 1 + (unsigned)prng_below(&prng, 100), bad = (unsigned)prng_below(&prng, 101);
+    for (unsigned i = 0; i < runs; i++) {
+        unsigned target = (unsigned)prng_below(&prng, config.target_count);
+        enum outcome outcome = prng_below(&prng, 20) == 0     ? OUTCOME_UNKNOWN
+                               : prng_below(&prng, 100) < bad ? OUTCOME_FAILURE
+                                                              : OUTCOME_SUCCESS;
+        int64_t steps =
+            slos[1].threshold_us / RECORD_DURATION_STEP_US - 1 + (int64_t)prng_below(&prng, 3);
+        model.now_ms += interval_ms;
+        result(ledger.entries[target].id, outcome, steps, 0);
+    }
+}
+
+/* Takes the group away or gives it back, or an SLO of its own to a probe that counts it anyway. */
+static void change_groups(unsigned *gone)
+{
+    if (prng_below(&prng, 2) == 0) {
+        *gone ^= 1;
+        config.probes[0].group_slo_count = *gone ? 0 : 2;
+        config.probes[1].group_slo_count = (uint8_t)(*gone ? 0 : 2 - config.probes[1].slo_count);
+    } else if (!*gone) {
+        config.probes[1].slo_count ^= 3; /* one or both */
+        config.probes[1].group_slo_count ^= 1;
+    }
+    assert_false(ledger_bind(&ledger, &config));
+}
+
+static void slo_of_a_group_is_what_a_look_at_every_event_of_its_targets_says(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct config_slo slos[] = {
+            {.type = SLO_AVAILABILITY, .objective_ppm = 999000, .window_us = 7 * USEC_PER_DAY},
+            {.type = SLO_LATENCY,
+             .objective_ppm = 950000,
+             .threshold_us = 800000,
+             .window_us = seed % 2 == 0 ? USEC_PER_HOUR : 7 * USEC_PER_DAY},
+        };
+        struct config_group *group = begin_group(seed, slos);
+        unsigned gone = 0;
+        for (unsigned step = 0; step < 60; step++) {
+            switch (prng_below(&prng, 7)) {
+            case 0:
+                boot((int64_t)prng_below(&prng, 2 * HOUR_MS));
+                break;
+            case 1:
+                hear_wall();
+                break;
+            case 2:
+                round_trip();
+                break;
+            case 3:
+                model.now_ms += (int64_t)prng_below(&prng, DAY_MS);
+                break;
+            case 4:
+                change_groups(&gone);
+                break;
+            default:
+                live_all(slos);
+            }
+            for (unsigned i = 0; i < 2 && !gone; i++) {
+                check_all(group, &slos[i]);
+            }
+        }
+    }
+}
+
+/* A caller's time may be before the last event; then it is the last one of all, for all. */
+static void slo_of_a_group_looks_at_one_moment(void **state)
+{
+    struct config_slo slos[] = {
+        {.type = SLO_AVAILABILITY, .objective_ppm = 999000, .window_us = USEC_PER_DAY},
+        {.type = SLO_LATENCY,
+         .objective_ppm = 950000,
+         .threshold_us = 800000,
+         .window_us = USEC_PER_DAY}};
+    struct config_group *group = begin_group(1, slos);
+    (void)state;
+    uint32_t ids[] = {ledger.entries[0].id, ledger.entries[2].id};
+    for (unsigned i = 0; i < ARRAY_LEN(ids); i++) {
+        apply((struct record){.sort = RECORD_RESULT,
+                              .target = ids[i],
+                              .at_us = 10 * USEC_PER_SEC + i * 2 * USEC_PER_HOUR});
+    }
+    struct slo_events events =
+        ledger_group_events(&ledger, &config, group, &slos[0], USEC_PER_HOUR, 0);
+    assert_int_equal(events.good, 1);
+    assert_int_equal(events.bad, 0);
+    events = ledger_group_events(&ledger, &config, group, &slos[0], USEC_PER_DAY, 0);
+    assert_int_equal(events.good, 2);
+}
+
+/* Members have what they counted before there was the group, and after it is gone. */
+static void slo_of_a_group_that_is_added_later_begins_with_what_members_have(void **state)
+{
+    struct config_slo slos[] = {
+        {.type = SLO_AVAILABILITY, .objective_ppm = 999000, .window_us = 7 * USEC_PER_DAY},
+        {.type = SLO_AVAILABILITY, .objective_ppm = 900000, .window_us = 7 * USEC_PER_DAY}};
+    (void)state;
+    begin(1, slos, 1);
+    result(ledger.entries[0].id, OUTCOME_SUCCESS, 1, 0);
+    result(ledger.entries[1].id, OUTCOME_FAILURE, 1, 0);
+    round_trip();
+    struct config_group *group = &config.groups[config.group_count++];
+    group->slos[0] = slos[1]; /* what the probes' own count already */
+    group->slo_count = 1;
+    group->probes[0] = 3;
+    round_trip();
+    check_all(group, &slos[1]);
+    struct slo_events events =
+        ledger_group_events(&ledger, &config, group, &slos[1], slos[1].window_us, 0);
+    assert_int_equal(events.good + events.bad, model.count);
+    assert_int_not_equal(model.count, 0);
 }
 
 /* What the field's formulas say: a tenth of the events bad at 99 % burns ten times as fast. */
@@ -412,6 +561,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slo_windows_are_what_a_look_at_every_event_says),
+        cmocka_unit_test(slo_of_a_group_is_what_a_look_at_every_event_of_its_targets_says),
+        cmocka_unit_test(slo_of_a_group_looks_at_one_moment),
+        cmocka_unit_test(slo_of_a_group_that_is_added_later_begins_with_what_members_have),
         cmocka_unit_test(slo_ratios_are_those_of_the_workbook),
         cmocka_unit_test(slo_history_outlives_a_configuration_without_it),
         cmocka_unit_test(slo_history_is_not_given_up_for_one_beside_it),

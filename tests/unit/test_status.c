@@ -177,6 +177,32 @@ static void status_page_of_a_site_is_exactly_this(void **state)
     assert_string_equal(render(STATUS_TEXT), expected);
 }
 
+/* Behind those of probes; what its targets count for it is no SLO of theirs. */
+static void status_shows_groups_behind_all_probes(void **state)
+{
+    static const struct config_slo slo = {
+        .type = SLO_AVAILABILITY, .objective_ppm = 990000, .window_us = 30 * USEC_PER_DAY};
+    static const char row[] =
+        "-       branch-0042                       shop:availability     30d  "
+        "      99%  99.2759%  1234    9   27.6%      0.7  met\n";
+    static const char object[] =
+        "{\"probe\":null,\"instance\":\"branch-0042\",\"slo\":\"shop:availability\","
+        "\"objective_ratio\":0.99,\"window_seconds\":2592000,\"good\":1234,\"bad\":16,"
+        "\"ratio\":0.9872,\"window_good\":1234,\"window_bad\":9,"
+        "\"budget_remaining_ratio\":0.275";
+    (void)state;
+    set_up_site();
+    fixture_group(&config, "shop", &slo, 2);
+    (void)ledger_bind(&agent.store.ledger, &config);
+    count(1, &agent.last[1], 7); /* as many before are in no window of it */
+    const char *text = render(STATUS_TEXT);
+    assert_string_equal(strstr(text, "-       branch-0042"), row);
+    text = render(STATUS_JSON);
+    assert_non_null(strstr(text, object));
+    assert_string_equal(strstr(text, "}}]}\n"), "}}]}\n");
+    assert_null(strstr(text, "{\"probe\":\"boiler\",\"instance\":\"tcp://10.1.0.40:502\",\"slo\""));
+}
+
 static void status_colour_adds_nothing_but_colour(void **state)
 {
     (void)state;
@@ -541,6 +567,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_page_of_a_site_is_exactly_this),
+        cmocka_unit_test(status_shows_groups_behind_all_probes),
         cmocka_unit_test(status_colour_adds_nothing_but_colour),
         cmocka_unit_test(status_tells_how_pushing_goes),
         cmocka_unit_test(status_tells_how_the_store_is),
