@@ -11,7 +11,8 @@
  * `path` of their kind, probe.h); what name resolution reads; a few files of /proc. Files are
  * replaced by renaming, so reading is granted in folders. A device or a store's folder that is
  * replaced (plugged out and in, mounted late) is out of reach: sandbox_outgrown() tells, and a
- * new life of the agent reaches it. Nothing can be executed, no process made, nothing listened on.
+ * new life of the agent reaches it. Nothing can be executed, no process made, nothing listened on
+ * but what is open already (page_server.h).
  *
  * Not here: the parent (supervisor.h), which keeps the rights it was started with. It has no
  * thread, no socket, and reads nothing but files of the configuration: at each start of the agent
