@@ -167,7 +167,7 @@ class Documents(PageTest):
                 self.assertEqual(done.returncode, 0, done.stderr)
             else:
                 self.assertEqual(done.returncode, 2, wrong)
-                self.assertRegex(done.stderr, r"wrong\.conf:6: 'listen': ")
+                self.assertRegex(done.stderr, r"wrong\.conf:7: 'listen': ")
 
 
 class Hostile(PageTest):
