@@ -32,6 +32,7 @@ PASSED = {
     ("modbus_read.c", "by_position"): r"parse_(name|table|address|type)",
     ("modbus_target.c", "parse"): r"parse_(baud|parity|data|stop)",
     ("status_recovery.c", "name_of"): r"\w+_(key|name)",
+    ("status_slos.c", "visit"): r"common/(page\.c:append_slo|status_slos\.c:visit_text)",
     ("agent_end.c", "cancel_all"): "prober_cancel_all",
     ("agent.c", "start"): "prober_start",
     ("agent.c", "collect"): "prober_collect",
@@ -48,7 +49,7 @@ GIVEN_AWAY = re.compile(
     r"main|cmd_\w+|__wrap_\w+|modbus_thread_main|firmware/cmd_probe\.c:session_\w+"
     r"|firmware/store_prom\.c:\w+|\S+\.part\.\d+|store_flash|store_tally_is_whole"
     r"|boards/linux/(blockfile|cares_resolver|config_file|push_transport)\.c:\w+"
-    r"|common/config_lines\.c:\w+|probes/curl_(slice|waits)\.c:\w+"
+    r"|common/config_lines\.c:\w+|firmware/page_server\.c:\w+|probes/curl_(slice|waits)\.c:\w+"
     r"|probes/http_(keys|transfer)\.c:\w+|probes/(pattern|tls_session)\.c:\w+")
 
 NODE = re.compile(r'node: \{ title: "([^"]+)" label: "[^"]*?(?:\\n(\d+) bytes \((\w+)[^)]*\))?"')

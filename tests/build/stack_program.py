@@ -107,6 +107,15 @@ POINTERS = [
     ("pcre2", r".*", r"_pcre2_default_\w+_context_8", r"default_\w+"),
     ("modbus", r"_modbus_rtu_send", "", r"_modbus_rtu_ioctl_rts"),
     ("modbus", r"(?!_modbus_(rtu|tcp)).*", "", r"_modbus_(rtu|tcp)_\w+|_modbus_set_slave"),
+    ("microhttpd", r"call_connection_handler", "", r"firmware/page_server\.c:answer_request"),
+    ("microhttpd", r"MHD_destroy_response", "", r"firmware/page_server\.c:end_reading"),
+    ("microhttpd", r"new_connection_\w+|cleanup_connection|MHD_cleanup_connections|close_\w+", "",
+     r"firmware/page_server\.c:note_connection"),
+    ("microhttpd", r"MHD_connection_\w+|handle_\w+|\w*recv\w*|do_\w+", "",
+     r"recv_param_adapter|connection_add_header|unescape_wrapper"),
+    ("microhttpd", r"MHD_parse_arguments_", "", r"connection_add_header|unescape_wrapper"),
+    ("microhttpd", r".*", "", r"mhd_panic_std"),
+    ("libc", r"t(search|find|delete)", "", r"microhttpd:MHD_ip_addr_compare"),
     ("inih", r".*", "", r"common/config_lines\.c:\w+"),
     ("libc", r"sift|trinkle|qsort\w*|__qsort_r", "",
      r"wrapper_cmp|sort|boards/linux/config_file\.c:compare_paths"),
@@ -128,6 +137,7 @@ POINTERS = [
 NOT_CALLED = re.compile(
     r"main|cmd_\w+|modbus_thread_main|boards/linux/blockfile\.c:thread_main"
     r"|firmware/(cmd_probe\.c:session|store_prom\.c:)\w*"
+    r"|microhttpd:(MHD_polling_thread|thread_main_handle_connection)"
     r"|c-ares:(ares_ev\w+|ares_pipeevent_\w+|notify\w+)"
     r"|libc:(__dls2|__restore\w*|cleanup|handler|libc_start_main_stage2|start|start_c11)"
     r"|mbedtls:(aes_setkey_dec_wrap|\w+_debug)")
@@ -159,6 +169,9 @@ ROUNDS = {
     "curl:getASN1Element_": (17, "curl's CURL_ASN1_MAX_RECURSIONS"),
     "curl:cw_out_flush_chain": (8, "a buffer for each kind of write"),
     "curl:Curl_cpool_get_conn": (2, "a connection that is dead ends while one is looked for"),
+    "microhttpd:MHD_connection_handle_idle": (2, "it is not entered again (in_idle)"),
+    "microhttpd:parse_options_va": (1, "for options in an array, which ours are not"),
+    "microhttpd:MHD_stop_daemon": (1, "those of a pool of threads, which there is not"),
     "modbus:_modbus_receive_msg": (2, "what failed is closed, or connected anew, once"),
     "c-ares:ares_requeue_query": (9, "three tries with each of three servers"),
     "c-ares:ares_sconfig_append_fromstr": (2, "a server's URI"),

@@ -13,7 +13,7 @@ def owner(file):
     found = re.search(r"libpicket_(\w+)\.a", file)
     if found or "CMakeFiles/picketd.dir/" in file:
         return found.group(1) if found else "firmware"
-    found = re.search(r"/(mbedtls|curl|c-ares|pcre2|modbus|inih)/lib/\w+", file)
+    found = re.search(r"/(mbedtls|curl|c-ares|pcre2|modbus|inih|microhttpd)/lib/\w+", file)
     return found.group(1) if found else "libc"
 
 
