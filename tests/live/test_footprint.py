@@ -19,7 +19,7 @@ STACK = 32 * 1024
 STATIC = "INTERP" not in subprocess.run(["readelf", "-l", PICKETD], capture_output=True,
                                         text=True).stdout
 # With the pointers of 64 bits and the system's CAs, 0.3 MiB of them; a 32-bit board has less.
-RESIDENT_KIB = 4608 if STATIC else 7168
+RESIDENT_KIB = 4352 if STATIC else 7168
 PARENT_KIB = 2560
 
 
