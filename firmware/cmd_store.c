@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "rfc3339.h"
+#include "site.h"
+#include "store_incident.h"
 #include "store_view.h"
 #include "value.h"
 #include "verbs.h"
@@ -29,6 +31,10 @@ static const char help[] =
     "  --since TIME   from this moment on: 2026-11-22T21:14:00Z, or 2h: so long before the newest\n"
     "  --until TIME   up to this moment\n"
     "                 Both leave out results whose wall time is not known.\n"
+    "  --incident FROM TO   what happened meanwhile, for a review: first failure, timeline, sums "
+    "of\n"
+    "                 each target, as Markdown or json. FROM and TO are written as for --since\n"
+    "  --config FILE  with --incident: what it took of the error budgets of this configuration\n"
     "\n"
     "A time with ~ (time_corrected) was worked out later: the clock was not trusted yet.\n"
     "\n"
@@ -43,6 +49,8 @@ static const char *const outcome_names[] = {"success", "failure", "unknown", NUL
 struct options {
     enum action action;
     const char *file, *since, *until;
+    const char *from, *to; /* of an incident; NULL: none was asked for */
+    const char *config;
     enum store_dump_format format;
     bool selects; /* an option that is dump's alone was given */
     struct store_selection selection;
@@ -68,10 +76,17 @@ static int unknown_word(const char *what, const char *const *words, const char *
 }
 
 /* Returns an exit code, or -1 to go on. */
-static int take_option(int letter, struct options *options)
+static int take_option(int letter, int argc, char **argv, struct options *options)
 {
     int word;
     switch (letter) {
+    case 'c':
+        options->config = optarg;
+        return -1;
+    case 'i':
+        options->from = optarg;
+        options->to = optind < argc ? argv[optind++] : "";
+        return -1;
     case 'f':
         word = find_word(format_names, optarg);
         options->format = (enum store_dump_format)word;
@@ -115,13 +130,22 @@ static int check_options(int argc, char **argv, struct options *options)
         return verbs_usage_error("store", "--probe, --outcome, --since and --until choose among "
                                           "results: they go with dump, and not with prom");
     }
+    if (options->from != NULL && (options->action != ACTION_DUMP || options->selects ||
+                                  options->format == DUMP_PROM || options->format == DUMP_CSV)) {
+        return verbs_usage_error("store", "--incident goes with dump alone, as text or json");
+    }
+    if (options->config != NULL && options->from == NULL) {
+        return verbs_usage_error("store", "--config is for the error budgets of --incident");
+    }
     return -1;
 }
 
 /* Returns an exit code, or -1 to go on. */
 static int parse(int argc, char **argv, struct options *options)
 {
-    static const struct option table[] = {{"format", required_argument, NULL, 'f'},
+    static const struct option table[] = {{"config", required_argument, NULL, 'c'},
+                                          {"format", required_argument, NULL, 'f'},
+                                          {"incident", required_argument, NULL, 'i'},
                                           {"help", no_argument, NULL, 'h'},
                                           {"outcome", required_argument, NULL, 'o'},
                                           {"probe", required_argument, NULL, 'p'},
@@ -138,7 +162,7 @@ static int parse(int argc, char **argv, struct options *options)
         if (letter == '?') {
             return verbs_option_error("store", argc, argv);
         }
-        code = take_option(letter, options);
+        code = take_option(letter, argc, argv, options);
     }
     return code < 0 ? check_options(argc, argv, options) : code;
 }
@@ -170,6 +194,39 @@ static int take_moment(const char *option, const char *text, bool *has, int64_t 
     return -1;
 }
 
+static int print_incident(const struct options *options)
+{
+    static struct incident incident;
+    static struct config config;
+    static struct store_findings findings;
+    int64_t from_ms = 0, to_ms = 0;
+    bool has;
+    int code = take_moment("--incident", options->from, &has, &from_ms);
+    code = code < 0 ? take_moment("--incident", options->to, &has, &to_ms) : code;
+    if (code >= 0) {
+        return code;
+    }
+    if (from_ms > to_ms) {
+        return verbs_usage_error("store", "--incident %s %s: it ends before it begins",
+                                 options->from, options->to);
+    }
+    if (options->config != NULL && !site_load(options->config, &config)) {
+        return EXIT_CODE_USAGE;
+    }
+    const struct config *of = options->config != NULL ? &config : NULL;
+    store_view_judge(&view, &findings);
+    if (view.image.kind == IMAGE_STORE) {
+        store_incident_make(&incident, &view, from_ms, to_ms, of);
+        store_incident_print(&incident, &view, of, options->format == DUMP_JSON);
+    }
+    for (unsigned i = 0; i < findings.count; i++) {
+        fprintf(stderr, "%s store: %s: %s\n", verbs_program(), view.path, findings.lines[i]);
+    }
+    return view.image.kind == IMAGE_NEWER ? EXIT_CODE_USAGE
+           : findings.count == 0          ? EXIT_CODE_OK
+                                          : EXIT_CODE_FAILURE;
+}
+
 static int run(const struct options *options)
 {
     struct store_selection selection = options->selection;
@@ -179,6 +236,9 @@ static int run(const struct options *options)
     }
     if (options->action == ACTION_STATS) {
         return store_stats_print(&view, json);
+    }
+    if (options->from != NULL) {
+        return print_incident(options);
     }
     int code = take_moment("--since", options->since, &selection.has_since, &selection.since_ms);
     if (code < 0) {

@@ -24,9 +24,9 @@ struct dumped {
 /* -- text -- */
 
 static const struct column columns[] = {
-    {"TIME", false},  {"BOOT", false},       {"UPTIME(ms)", true}, {"PROBE", false},
-    {"KIND", false},  {"INSTANCE", false},   {"OUTCOME", false},   {"REASON", false},
-    {"PHASE", false}, {"DURATION(ms)", true}};
+    {"TIME", false},  {"BOOT", false},        {"UPTIME(ms)", true}, {"PROBE", false},
+    {"KIND", false},  {"INSTANCE", false},    {"OUTCOME", false},   {"REASON", false},
+    {"PHASE", false}, {"DURATION(ms)", true}, {"MAINT", false}};
 
 static struct table table;
 static struct row row;
@@ -88,6 +88,7 @@ static void print_text(const struct dumped *dumped)
     buffer_printf(&out, "%" PRId64 ".%02d", record->duration_us / 1000,
                   (int)(record->duration_us % 1000 / RECORD_DURATION_STEP_US));
     (void)buffer_text(&out);
+    row_text(&row, 10, record->maintenance ? "yes" : "", INSTANCE_COLUMNS);
     buffer_init(&out, line, sizeof line);
     table_line(&table, &row, "", &out);
     puts(buffer_text(&out));
@@ -125,6 +126,7 @@ static void print_json(const struct dumped *dumped)
     json_text(&out, "phase", phase_name(record->phase));
     json_name(&out, "duration_seconds");
     append_seconds(&out, record->duration_us);
+    json_flag(&out, "maintenance", record->maintenance);
     buffer_append_byte(&out, '}');
     puts(buffer_text(&out));
 }
@@ -151,7 +153,7 @@ static void append_field(struct buffer *out, const char *text)
 static void begin_csv(void)
 {
     fputs("number,boot,monotonic_ms,time,time_corrected,target,probe,kind,instance,outcome,reason,"
-          "phase,duration_seconds\r\n",
+          "phase,duration_seconds,maintenance\r\n",
           stdout);
 }
 
@@ -175,7 +177,7 @@ static void print_csv(const struct dumped *dumped)
     append_field(&out, phase_name(record->phase));
     buffer_append_byte(&out, ',');
     append_seconds(&out, record->duration_us);
-    buffer_append_string(&out, "\r\n");
+    buffer_append_string(&out, record->maintenance ? ",true\r\n" : ",false\r\n");
     fputs(buffer_text(&out), stdout);
 }
 

@@ -25,7 +25,7 @@ SITE = ("[agent]\nsite = x\nstore = /unused\nstore_size = {size}\nflash = disk\n
 PORTAL = '[http portal]\nurl = http://h/a\nurl = http://h/b,"c"\n'
 MAIL = '[tcp mail]\naddress = h:25\nstep = send "x"\n'
 FIELDS = ("number", "boot", "monotonic_ms", "time", "time_corrected", "target", "probe", "kind",
-          "instance", "outcome", "reason", "phase", "duration_seconds")
+          "instance", "outcome", "reason", "phase", "duration_seconds", "maintenance")
 
 
 def crc32c(data):
@@ -146,7 +146,8 @@ class StoreTest(LiveTest):
                 "time_corrected": known and not result["trusted"], "target": ids[name],
                 "probe": result["probe"], "kind": result["kind"], "instance": result["instance"],
                 "outcome": result["outcome"], "reason": result["reason"] or None,
-                "phase": result["phase"] or None, "duration_seconds": result["duration_us"] / 1e6})
+                "phase": result["phase"] or None, "duration_seconds": result["duration_us"] / 1e6,
+                "maintenance": False})
         return rows
 
 
@@ -165,7 +166,8 @@ class Whole(StoreTest):
         self.assertEqual(tuple(rows[0]), FIELDS)
         for row, expected in zip(rows, self.expect(results, {1, 3}), strict=True):
             shown = {name: "" if value is None else str(value) for name, value in expected.items()}
-            shown["time_corrected"] = shown["time_corrected"].lower()
+            for name in ("time_corrected", "maintenance"):
+                shown[name] = shown[name].lower()
             shown["duration_seconds"] = f'{expected["duration_seconds"]:.5f}'
             self.assertEqual(row, shown)
 
