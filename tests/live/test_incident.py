@@ -1,5 +1,5 @@
-"""store dump --incident: a real agent through a bad quarter of a minute, and what its store tells of
-it afterwards, against what was really done.
+"""store dump --incident: a real agent through a bad quarter of a minute, and what its store tells
+of it afterwards, against what was really done.
 
 Guards against a timeline that leaves out, invents or miscounts, and Markdown that a name breaks."""
 
@@ -31,6 +31,8 @@ class Incident(LiveTest):
                 "[defaults]\ninterval = 500ms\ntimeout = 400ms\n"
                 f"[http portal]\nurl = http://127.0.0.1:{port}/a|b`<i>\n"
                 "slo = availability 90% 1d\nslo = latency 95% 300ms 1d\n"
+                f"[http slow]\nurl = http://127.0.0.1:{port}/slow/0.05\n"
+                "slo = latency 95% 20ms 1d\n"
                 f"[tcp steady]\naddress = 127.0.0.1:{port}\n")
 
     def dump(self, *arguments):
@@ -76,12 +78,13 @@ class Incident(LiveTest):
                          sorted(event["time"] for event in events))
 
         failures = [event for event in events if event["event"] == "failure"]
-        self.assertEqual({event["probe"] for event in failures}, {"portal", "steady"})
+        self.assertEqual({event["probe"] for event in failures}, {"portal", "slow", "steady"})
         self.assertEqual({event["reason"] for event in failures}, {"refused"})
         self.assertEqual({event["phase"] for event in failures}, {"connect"})
         self.assertLess(moment(failures[0]["time"]) - begin, 5)
         recoveries = [event for event in events if event["event"] == "recovery"]
-        self.assertEqual(sorted(event["probe"] for event in recoveries), ["portal", "steady"])
+        self.assertEqual(sorted(event["probe"] for event in recoveries),
+                         ["portal", "slow", "steady"])
         start, = [event for event in events if event["event"] == "start"]
         self.assertRegex(start["words"], r"the run before ended by \w+, nothing was measured for")
         self.assertEqual((kinds.count("push_lost") > 0, kinds.count("push_resumed")), (True, 1))
@@ -121,7 +124,24 @@ class Incident(LiveTest):
                          sum(line["outcome"] == "failure" or line["duration_seconds"] > 0.3
                              for line in portal if line["outcome"] != "unknown"))
 
+        slow = [line for line in lines if line["probe"] == "slow"]
+        self.assertEqual((budgets["latency_20ms"]["good"], budgets["latency_20ms"]["bad"]),
+                         (0, sum(line["outcome"] != "unknown" for line in slow)))
+
+        self.up_to(begin, moment(failures[0]["time"]) + 2)
         self.markdown(begin, end, config, told)
+
+    def up_to(self, begin, end):
+        told = json.loads(self.incident(begin, end, "--format", "json"))
+        lines = self.dump("--since", stamp(begin), "--until", stamp(end), "--format",
+                          "json").stdout.splitlines()
+        self.assertEqual(told["results"], len(lines))
+        for event in told["timeline"]:
+            self.assertLessEqual(moment(event["until"] or event["time"]), end)
+        self.assertEqual([event for event in told["timeline"] if event["event"] == "recovery"], [])
+        self.assertEqual(sum(event["count"] for event in told["timeline"]
+                             if event["event"] == "failure"),
+                         sum(json.loads(line)["outcome"] == "failure" for line in lines))
 
     def markdown(self, begin, end, config, told):
         text = self.incident(begin, end, "--config", config)
@@ -132,7 +152,7 @@ class Incident(LiveTest):
         self.assertIn(r"/a\|b\`\<i\>", text)
         rows = text.split("## Targets")[1].split("## ")[0].strip().splitlines()
         self.assertEqual({len(re.findall(r"(?<!\\)\|", row)) for row in rows}, {11})
-        self.assertEqual(len(rows), 2 + 2)
+        self.assertEqual(len(rows), 2 + 3)
         self.assertIn(f"- Starts of the agent: 1\n- Pushes: {told['pushes_accepted']} accepted, "
                       f"{told['pushes_lost']} not\n", text)
 
@@ -149,10 +169,10 @@ class Incident(LiveTest):
         self.assertEqual(agent.terminate(), 0)
         lines = [json.loads(line) for line in self.dump("--format", "json").stdout.splitlines()]
         self.assertEqual({(line["probe"], line["maintenance"]) for line in lines},
-                         {("portal", True), ("steady", False)})
+                         {("portal", True), ("slow", False), ("steady", False)})
         rows = [row.split(",") for row in self.dump("--format", "csv").stdout.splitlines()[1:]]
         self.assertEqual({(row[6], row[-1]) for row in rows},
-                         {("portal", "true"), ("steady", "false")})
+                         {("portal", "true"), ("slow", "false"), ("steady", "false")})
         for line in self.dump().stdout.splitlines()[1:]:
             self.assertEqual(line.rstrip().endswith("yes"), "portal" in line)
         told = json.loads(self.incident(now - 5, time.time() + 5, "--format", "json"))
@@ -161,7 +181,7 @@ class Incident(LiveTest):
                          sum(line["probe"] == "portal" for line in lines))
         self.assertEqual((counts["portal"]["failure"], counts["steady"]["maintenance"]), (0, 0))
         self.assertEqual({event["probe"] for event in told["timeline"]
-                          if event["event"] == "failure"}, {"steady"})
+                          if event["event"] == "failure"}, {"slow", "steady"})
 
     def test_a_time_the_log_does_not_know_is_said_to_be_that(self):
         target = self.closing(Target())
