@@ -2,6 +2,9 @@
 
 #include "status_render.h"
 
+#define BYTES_FIXED      (64 * 1024)
+#define BYTES_PER_TARGET (32 * 1024) /* 48 values with the longest names and texts fit */
+
 void status_render(const struct agent *agent, usec_t now_us, enum status_format format,
                    struct buffer *out)
 {
@@ -13,6 +16,11 @@ void status_render(const struct agent *agent, usec_t now_us, enum status_format 
         status_targets(agent, now_us, colour, out);
         status_slos(agent, colour, out);
     }
+}
+
+size_t status_bound(const struct config *config)
+{
+    return BYTES_FIXED + (size_t)config->target_count * BYTES_PER_TARGET;
 }
 
 bool status_failing(const struct agent *agent)

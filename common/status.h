@@ -9,6 +9,8 @@ enum status_format { STATUS_TEXT, STATUS_TEXT_COLOUR, STATUS_JSON };
 
 void status_render(const struct agent *agent, usec_t now_us, enum status_format format,
                    struct buffer *out);
+/* An upper bound of what it writes for a configuration, in any format. */
+size_t status_bound(const struct config *config);
 /* True when the last result of any enabled target was a failure, or the store that is configured
  * cannot keep what is measured (exit code 1 of `status`). A push that fails is neither: nothing is
  * lost by it. */

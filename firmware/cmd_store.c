@@ -217,7 +217,11 @@ static int print_incident(const struct options *options)
     store_view_judge(&view, &findings);
     if (view.image.kind == IMAGE_STORE) {
         store_incident_make(&incident, &view, from_ms, to_ms, of);
-        store_incident_print(&incident, &view, of, options->format == DUMP_JSON);
+        if (options->format == DUMP_JSON) {
+            store_incident_json(&incident, &view, of);
+        } else {
+            store_incident_markdown(&incident, &view, of);
+        }
     }
     for (unsigned i = 0; i < findings.count; i++) {
         fprintf(stderr, "%s store: %s: %s\n", verbs_program(), view.path, findings.lines[i]);

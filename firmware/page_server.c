@@ -16,8 +16,6 @@
 #include "status.h"
 
 enum { BACKLOG = 16, IDLE_S = 5, CONNECTION_BYTES = 4096, SEND_BYTES = 64 * 1024 };
-#define JSON_BYTES_FIXED      (64 * 1024)
-#define JSON_BYTES_PER_TARGET (32 * 1024) /* 48 values with the longest names and texts fit */
 
 #define STYLE_TYPE  "text/css; charset=utf-8"
 #define SCRIPT_TYPE "text/javascript; charset=utf-8"
@@ -117,7 +115,7 @@ static const struct {
 static size_t answer_bound(const struct config *config)
 {
     size_t page = page_bound(config), metrics = metrics_body_bound(config);
-    size_t json = JSON_BYTES_FIXED + (size_t)config->target_count * JSON_BYTES_PER_TARGET;
+    size_t json = status_bound(config);
     size_t larger = page > metrics ? page : metrics;
     return larger > json ? larger : json;
 }

@@ -11,12 +11,11 @@
 
 #include "status.h"
 
-#define QUESTION_TIME_US        (250 * USEC_PER_MSEC)
-#define ANSWER_TIME_US          USEC_PER_SEC
-#define BACKLOG                 16
-#define ACCEPT_PAUSE_US         (100 * USEC_PER_MSEC)
-#define ANSWER_BYTES_FIXED      (64 * 1024)
-#define ANSWER_BYTES_PER_TARGET (32 * 1024) /* 48 values with the longest names and texts fit */
+#define QUESTION_TIME_US (250 * USEC_PER_MSEC)
+#define ANSWER_TIME_US   USEC_PER_SEC
+#define BACKLOG          16
+#define ACCEPT_PAUSE_US  (100 * USEC_PER_MSEC)
+#define CODE_BYTES       2 /* the exit code and its line end */
 
 /* EAGAIN: its backlog is full of clients, but there is somebody who listens. */
 static bool another_agent_answers(const struct sockaddr_un *address)
@@ -87,8 +86,7 @@ enum error status_server_open(struct status_server *server, const char *path,
         *server = (struct status_server){.listener = -1, .client = -1};
         return error;
     }
-    size_t size =
-        ANSWER_BYTES_FIXED + (size_t)agent->config->target_count * ANSWER_BYTES_PER_TARGET;
+    size_t size = CODE_BYTES + status_bound(agent->config);
     void *memory = malloc(size);
     if (!memory) {
         status_server_close(server);

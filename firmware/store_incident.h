@@ -4,7 +4,9 @@
 #ifndef PICKET_STORE_INCIDENT_H
 #define PICKET_STORE_INCIDENT_H
 
+#include "buffer.h"
 #include "config.h"
+#include "metrics.h"
 #include "store_view.h"
 
 enum { INCIDENT_EVENTS = 2000 };
@@ -61,8 +63,26 @@ struct incident {
 void store_incident_make(struct incident *incident, struct store_view *view, int64_t from_ms,
                          int64_t to_ms, const struct config *config);
 
-/* store_incident_print.c: Markdown, or one JSON object. */
-void store_incident_print(const struct incident *incident, const struct store_view *view,
-                          const struct config *config, bool json);
+/* One JSON object, or Markdown, on standard output. */
+void store_incident_json(const struct incident *incident, const struct store_view *view,
+                         const struct config *config);
+void store_incident_markdown(const struct incident *incident, const struct store_view *view,
+                             const struct config *config);
+
+/* store_incident_words.c, for both. */
+void incident_time(struct buffer *out, int64_t unix_ms);
+/* What the event is, the target aside: " fails: refused in connect after 0.3 ms". */
+void incident_words(struct buffer *out, const struct incident_event *event);
+/* Whether there is anything to tell of the target. */
+bool incident_has(const struct incident_target *target);
+struct incident_budget {
+    char name[METRICS_SLO_NAME_BYTES];
+    const struct config_slo *slo;
+    struct slo_events events;
+    double spent; /* of what the window up to the log's end allows; NaN: it has no events */
+};
+struct incident_budget incident_budget(const struct incident *incident,
+                                       const struct store_view *view, const struct config *config,
+                                       unsigned target, unsigned slo);
 
 #endif

@@ -51,14 +51,19 @@ def wait_until(condition, what, seconds=10.0):
         time.sleep(0.02)
 
 
+PORTS_GIVEN = set()
+
+
 def free_ports(count):
     """Ports that nothing listens on, and that the system gives to nobody by itself: those it picks
-    for connections, and for servers at port 0, begin at 32768."""
+    for connections, and for servers at port 0, begin at 32768. None is given twice: what it was given
+    for may not listen yet."""
     ports = []
     while len(ports) < count:
         port = random.randrange(10000, 32768)
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            if port not in ports:
+            if port not in PORTS_GIVEN:
+                PORTS_GIVEN.add(port)
                 ports.append(port)
     return ports
 

@@ -1,0 +1,146 @@
+/* An incident as one JSON object. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "json.h"
+#include "rfc3339.h"
+#include "store_incident.h"
+
+enum { TEXT_BYTES = 8192 };
+
+static char memory[TEXT_BYTES];
+static struct store_names names;
+
+static struct buffer begin(void)
+{
+    struct buffer out;
+    buffer_init(&out, memory, sizeof memory);
+    return out;
+}
+
+static void flush(struct buffer *out)
+{
+    fputs(buffer_text(out), stdout);
+}
+
+static const char *const sort_names[] = {
+    [INCIDENT_FAILURE] = "failure",     [INCIDENT_RECOVERY] = "recovery",
+    [INCIDENT_START] = "start",         [INCIDENT_COUNTER] = "agent",
+    [INCIDENT_PUSH_LOST] = "push_lost", [INCIDENT_PUSH_RESUMED] = "push_resumed",
+    [INCIDENT_CLOCK] = "clock",         [INCIDENT_GAP] = "gap",
+};
+
+static void json_time(struct buffer *out, const char *name, int64_t unix_ms)
+{
+    char text[RFC3339_BYTES] = "";
+    if (unix_ms > 0) {
+        (void)rfc3339_print(unix_ms, text);
+    }
+    json_text(out, name, text);
+}
+
+static void json_target(struct buffer *out, const struct store_view *view, int entry)
+{
+    store_names(&names, &view->image.ledger, entry);
+    json_text(out, "probe", names.probe);
+    json_text(out, "kind", names.kind);
+    json_text(out, "instance", names.instance);
+}
+
+static void json_events(const struct incident *incident, const struct store_view *view)
+{
+    printf(",\n\"timeline\":[");
+    for (unsigned i = 0; i < incident->event_count; i++) {
+        const struct incident_event *event = &incident->events[i];
+        static char words[1024];
+        struct buffer out = begin(), text;
+        bool streak = event->sort == INCIDENT_FAILURE || event->sort == INCIDENT_PUSH_LOST;
+        buffer_init(&text, words, sizeof words);
+        incident_words(&text, event);
+        buffer_printf(&out, "%s\n{\"event\":\"%s\"", i > 0 ? "," : "", sort_names[event->sort]);
+        json_time(&out, "time", event->at_ms);
+        json_flag(&out, "time_corrected", event->corrected);
+        json_time(&out, "since", event->since_ms);
+        json_time(&out, "until", streak ? event->until_ms : 0);
+        json_target(&out, view, event->entry);
+        json_text(&out, "reason", reason_name(event->reason));
+        json_text(&out, "phase", phase_name(event->phase));
+        json_count(&out, "count", event->count);
+        json_text(&out, "words", buffer_text(&text) + strspn(words, " "));
+        buffer_append_byte(&out, '}');
+        flush(&out);
+    }
+    puts("]");
+}
+
+static void json_targets(const struct incident *incident, const struct store_view *view)
+{
+    const char *separator = "";
+    printf(",\"targets\":[");
+    for (unsigned i = 0; i < view->image.ledger.totals.sli_count; i++) {
+        const struct incident_target *target = &incident->targets[i];
+        struct buffer out = begin();
+        if (!incident_has(target)) {
+            continue;
+        }
+        buffer_printf(&out, "%s\n{\"success\":%" PRIu64, separator,
+                      target->results[OUTCOME_SUCCESS]);
+        json_count(&out, "failure", target->results[OUTCOME_FAILURE]);
+        json_count(&out, "unknown", target->results[OUTCOME_UNKNOWN]);
+        json_count(&out, "missed", target->missed);
+        json_count(&out, "maintenance", target->maintenance);
+        json_time(&out, "first_failure", target->first_failure_ms);
+        json_time(&out, "last_failure", target->last_failure_ms);
+        json_target(&out, view, (int)i);
+        buffer_append_byte(&out, '}');
+        flush(&out);
+        separator = ",";
+    }
+    puts("]");
+}
+
+static void json_budgets(const struct incident *incident, const struct store_view *view,
+                         const struct config *config)
+{
+    const char *separator = "";
+    printf(",\"budgets\":[");
+    for (unsigned i = 0; config != NULL && i < config->target_count; i++) {
+        for (unsigned j = 0; j < config_target_probe(config, i)->slo_count; j++) {
+            struct incident_budget budget = incident_budget(incident, view, config, i, j);
+            struct buffer out = begin();
+            buffer_printf(&out, "%s\n{\"good\":%" PRIu64, separator, budget.events.good);
+            json_count(&out, "bad", budget.events.bad);
+            json_text(&out, "slo", budget.name);
+            json_name(&out, "objective_ratio");
+            json_number(&out, (double)budget.slo->objective_ppm / 1e6);
+            json_name(&out, "budget_spent_ratio");
+            json_number(&out, budget.spent);
+            json_target(&out, view, (int)i);
+            buffer_append_byte(&out, '}');
+            flush(&out);
+            separator = ",";
+        }
+    }
+    puts("]}");
+}
+
+void store_incident_json(const struct incident *incident, const struct store_view *view,
+                         const struct config *config)
+{
+    struct buffer out = begin();
+    buffer_printf(&out, "{\"results\":%" PRIu64, incident->results);
+    json_time(&out, "from", incident->from_ms);
+    json_time(&out, "to", incident->to_ms);
+    json_time(&out, "known_from", incident->known_from_ms);
+    json_time(&out, "known_to", incident->known_to_ms);
+    json_count(&out, "untimed_results", incident->untimed);
+    json_count(&out, "events_left_out", incident->left_out);
+    json_count(&out, "starts", incident->starts);
+    json_count(&out, "pushes_accepted", incident->pushes_accepted);
+    json_count(&out, "pushes_lost", incident->pushes_lost);
+    flush(&out);
+    json_events(incident, view);
+    json_targets(incident, view);
+    json_budgets(incident, view, config);
+}

@@ -1,0 +1,218 @@
+/* An incident as Markdown, with tables as GitHub has them. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "status_table.h"
+#include "store_incident.h"
+
+enum { TEXT_BYTES = 8192 };
+
+static char memory[TEXT_BYTES];
+static struct store_names names;
+
+static struct buffer begin(void)
+{
+    struct buffer out;
+    buffer_init(&out, memory, sizeof memory);
+    return out;
+}
+
+static void flush(struct buffer *out)
+{
+    fputs(buffer_text(out), stdout);
+}
+
+/* What Markdown would read as more than text gets a backslash. */
+static void append_plain(struct buffer *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (strchr("\\`*_{}[]<>#|~&!", *text) != NULL) {
+            buffer_append_byte(out, '\\');
+        }
+        buffer_append_byte(out, (uint8_t)*text);
+    }
+}
+
+static void append_target(struct buffer *out, const struct store_view *view, int entry)
+{
+    store_names(&names, &view->image.ledger, entry);
+    append_plain(out, names.probe);
+    buffer_append_string(out, " (");
+    append_plain(out, names.instance);
+    buffer_append_byte(out, ')');
+}
+
+static void print_summary(const struct incident *incident, const struct store_view *view)
+{
+    struct buffer out = begin();
+    const struct incident_event *first = NULL;
+    unsigned failing = 0;
+    for (unsigned i = 0; i < incident->event_count && first == NULL; i++) {
+        first = incident->events[i].sort == INCIDENT_FAILURE ? &incident->events[i] : NULL;
+    }
+    for (unsigned i = 0; i < view->image.ledger.totals.sli_count; i++) {
+        failing += incident->targets[i].results[OUTCOME_FAILURE] > 0 ? 1 : 0;
+    }
+    buffer_append_string(&out, "# Incident from ");
+    incident_time(&out, incident->from_ms);
+    buffer_append_string(&out, " to ");
+    incident_time(&out, incident->to_ms);
+    buffer_append_string(&out, "\n\n- First failure: ");
+    if (first != NULL) {
+        incident_time(&out, first->at_ms);
+        buffer_append_string(&out, ", ");
+        append_target(&out, view, first->entry);
+        incident_words(&out, first);
+    } else {
+        buffer_append_string(&out, "none");
+    }
+    buffer_printf(&out,
+                  "\n- Targets that failed: %u\n- Starts of the agent: %" PRIu64
+                  "\n- Pushes: %" PRIu64 " accepted, %" PRIu64 " not\n- Results: %" PRIu64 "\n",
+                  failing, incident->starts, incident->pushes_accepted, incident->pushes_lost,
+                  incident->results);
+    flush(&out);
+}
+
+/* What the log cannot tell. */
+static void print_limits(const struct incident *incident)
+{
+    struct buffer out = begin();
+    if (!incident->known) {
+        buffer_append_string(&out, "- The log has no result whose time is known.\n");
+    } else if (incident->known_from_ms > incident->from_ms) {
+        buffer_append_string(&out, "- Nothing is known before ");
+        incident_time(&out, incident->known_from_ms);
+        buffer_append_string(&out, ", where the log begins.\n");
+    }
+    if (incident->known && incident->known_to_ms < incident->to_ms) {
+        buffer_append_string(&out, "- Nothing is known after ");
+        incident_time(&out, incident->known_to_ms);
+        buffer_append_string(&out, ", where the log ends.\n");
+    }
+    if (incident->untimed > 0) {
+        buffer_printf(&out,
+                      "- %" PRIu64 " results of boots whose clock was never trusted could "
+                      "be of any time, and are not here.\n",
+                      incident->untimed);
+    }
+    if (incident->left_out > 0) {
+        buffer_printf(&out,
+                      "- %" PRIu64 " further events have no room in the timeline; the "
+                      "table counts them.\n",
+                      incident->left_out);
+    }
+    flush(&out);
+}
+
+static void print_timeline(const struct incident *incident, const struct store_view *view)
+{
+    puts("\n## Timeline\n");
+    for (unsigned i = 0; i < incident->event_count; i++) {
+        const struct incident_event *event = &incident->events[i];
+        struct buffer out = begin();
+        buffer_append_string(&out, "- ");
+        incident_time(&out, event->at_ms);
+        buffer_append_string(&out, event->corrected ? "~ " : " ");
+        if (event->entry >= 0) {
+            append_target(&out, view, event->entry);
+        }
+        incident_words(&out, event);
+        buffer_append_byte(&out, '\n');
+        flush(&out);
+    }
+}
+
+static void append_reasons(struct buffer *out, const struct incident_target *target)
+{
+    const char *separator = "";
+    for (unsigned i = 0; i < REASON_COUNT; i++) {
+        if (target->reasons[i] > 0) {
+            buffer_printf(out, "%s%s %" PRIu64, separator, reason_name((enum reason)i),
+                          target->reasons[i]);
+            separator = ", ";
+        }
+    }
+}
+
+static void print_targets(const struct incident *incident, const struct store_view *view)
+{
+    puts("\n## Targets\n\n"
+         "| target | success | failure | unknown | missed | maintenance | first failure | last "
+         "failure | reasons | mean success (ms) |\n"
+         "|---|--:|--:|--:|--:|--:|---|---|---|--:|");
+    for (unsigned i = 0; i < view->image.ledger.totals.sli_count; i++) {
+        const struct incident_target *target = &incident->targets[i];
+        struct buffer out = begin();
+        if (!incident_has(target)) {
+            continue;
+        }
+        buffer_append_string(&out, "| ");
+        append_target(&out, view, (int)i);
+        buffer_printf(&out, " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64,
+                      target->results[OUTCOME_SUCCESS], target->results[OUTCOME_FAILURE],
+                      target->results[OUTCOME_UNKNOWN], target->missed, target->maintenance);
+        buffer_append_string(&out, " | ");
+        if (target->first_failure_ms > 0) {
+            incident_time(&out, target->first_failure_ms);
+            buffer_append_string(&out, " | ");
+            incident_time(&out, target->last_failure_ms);
+        } else {
+            buffer_append_string(&out, " | ");
+        }
+        buffer_append_string(&out, " | ");
+        append_reasons(&out, target);
+        buffer_append_string(&out, " | ");
+        if (target->results[OUTCOME_SUCCESS] > 0) {
+            status_append_milliseconds(&out, target->success_us /
+                                                 (usec_t)target->results[OUTCOME_SUCCESS]);
+        }
+        buffer_append_string(&out, " |\n");
+        flush(&out);
+    }
+}
+
+static void print_budgets(const struct incident *incident, const struct store_view *view,
+                          const struct config *config)
+{
+    bool begun = false;
+    for (unsigned i = 0; i < config->target_count; i++) {
+        for (unsigned j = 0; j < config_target_probe(config, i)->slo_count; j++) {
+            struct incident_budget budget = incident_budget(incident, view, config, i, j);
+            struct buffer out = begin();
+            if (!begun) {
+                puts("\n## Error budgets\n\nWhat this time took of the budget of the window up to "
+                     "the log's end.\n\n"
+                     "| target | objective | good | bad | budget spent |\n|---|---|--:|--:|--:|");
+                begun = true;
+            }
+            buffer_append_string(&out, "| ");
+            append_target(&out, view, (int)i);
+            buffer_append_string(&out, " | ");
+            append_plain(&out, budget.name);
+            buffer_printf(&out, " %g%%", (double)budget.slo->objective_ppm / 1e4);
+            buffer_printf(&out, " | %" PRIu64 " | %" PRIu64 " | ", budget.events.good,
+                          budget.events.bad);
+            if (isnan(budget.spent)) {
+                buffer_append_string(&out, "- |\n");
+            } else {
+                buffer_printf(&out, "%.1f%% |\n", budget.spent * 100);
+            }
+            flush(&out);
+        }
+    }
+}
+
+void store_incident_markdown(const struct incident *incident, const struct store_view *view,
+                             const struct config *config)
+{
+    print_summary(incident, view);
+    print_limits(incident);
+    print_timeline(incident, view);
+    print_targets(incident, view);
+    if (config != NULL) {
+        print_budgets(incident, view, config);
+    }
+}

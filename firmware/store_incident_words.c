@@ -1,0 +1,158 @@
+/* What the two forms of an incident have in common: events in words, and budgets. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "rfc3339.h"
+#include "rollout.h"
+#include "site_action.h"
+#include "status_table.h"
+#include "store_incident.h"
+#include "upstream.h"
+
+void incident_time(struct buffer *out, int64_t unix_ms)
+{
+    char text[RFC3339_BYTES];
+    (void)rfc3339_print(unix_ms, text);
+    buffer_append_string(out, text);
+}
+
+static void append_counter(struct buffer *out, unsigned code, uint64_t count)
+{
+    if (code < LEDGER_STORE_ERROR_END) {
+        buffer_printf(out, "store: %" PRIu64 " operations failed (%s)", count,
+                      block_error_name((enum block_error)(code - LEDGER_STORE_ERROR_FIRST)));
+    } else if (code == LEDGER_STORE_HUNG) {
+        buffer_printf(out, "store: %" PRIu64 " operations hung", count);
+    } else if (code == LEDGER_DROPPED_MEMORY || code == LEDGER_DROPPED_DAMAGED) {
+        buffer_printf(out, "store: %" PRIu64 " results lost (%s)", count,
+                      code == LEDGER_DROPPED_MEMORY ? "memory was full" : "damage");
+    } else if (code < LEDGER_CARE_END) {
+        buffer_printf(out, "recovery: %s, %" PRIu64 " times",
+                      care_name((enum care)(code - LEDGER_CARE_FIRST)), count);
+    } else if (code < LEDGER_ROLLBACK_END) {
+        buffer_printf(out, "the file's configuration was left: %s",
+                      rollout_reason_name((enum rollout_reason)(code - LEDGER_ROLLBACK_FIRST)));
+    } else {
+        buffer_printf(
+            out, "site action: %s, %" PRIu64 " times",
+            site_action_result_name((enum site_action_result)(code - LEDGER_ACTION_FIRST)), count);
+    }
+}
+
+static void append_streak(struct buffer *out, const struct incident_event *event)
+{
+    if (event->count > 1) {
+        buffer_printf(out, ", %" PRIu64 " alike until ", event->count);
+        incident_time(out, event->until_ms);
+    }
+    if (event->since_ms < event->at_ms) {
+        buffer_append_string(out, "; since ");
+        incident_time(out, event->since_ms);
+    }
+}
+
+static void append_failure(struct buffer *out, const struct incident_event *event)
+{
+    buffer_printf(out, " fails: %s", reason_name(event->reason));
+    if (event->phase != PHASE_NONE) {
+        buffer_printf(out, " in %s", phase_name(event->phase));
+    }
+    buffer_append_string(out, " after ");
+    status_append_milliseconds(out, event->duration_us);
+    buffer_append_string(out, " ms");
+    append_streak(out, event);
+}
+
+static void append_recovery(struct buffer *out, const struct incident_event *event)
+{
+    buffer_printf(out, " after %" PRIu64 " failures in ", event->count);
+    status_append_age(out, (event->at_ms - event->since_ms) * USEC_PER_MSEC);
+}
+
+static void append_start(struct buffer *out, const struct incident_event *event)
+{
+    buffer_printf(out, "agent started%s", event->rebooted ? " on another boot" : "");
+    if (event->code != 0) {
+        buffer_printf(out, ", the run before ended by %s", cause_name((enum cause)event->code));
+    }
+    if (event->silent_ms > 0) {
+        buffer_append_string(out, ", nothing was measured for ");
+        status_append_age(out, event->silent_ms * USEC_PER_MSEC);
+    }
+}
+
+static void append_clock(struct buffer *out, const struct incident_event *event)
+{
+    if (event->code == INCIDENT_CLOCK_STEPPED) {
+        buffer_printf(out, "clock stepped by %.3f s", (double)event->step_ms / 1e3);
+    } else {
+        buffer_append_string(out, event->code == INCIDENT_CLOCK_TRUSTED
+                                      ? "clock trusted"
+                                      : "clock no longer trusted");
+    }
+}
+
+void incident_words(struct buffer *out, const struct incident_event *event)
+{
+    switch (event->sort) {
+    case INCIDENT_FAILURE:
+        append_failure(out, event);
+        break;
+    case INCIDENT_RECOVERY:
+        buffer_append_string(out, " is well again");
+        append_recovery(out, event);
+        break;
+    case INCIDENT_START:
+        append_start(out, event);
+        break;
+    case INCIDENT_COUNTER:
+        append_counter(out, event->code, event->count);
+        break;
+    case INCIDENT_PUSH_LOST:
+        buffer_printf(out, "push not accepted: %s",
+                      upstream_class_name((enum upstream_class)event->code));
+        append_streak(out, event);
+        break;
+    case INCIDENT_PUSH_RESUMED:
+        buffer_append_string(out, "push accepted again");
+        append_recovery(out, event);
+        break;
+    case INCIDENT_CLOCK:
+        append_clock(out, event);
+        break;
+    case INCIDENT_GAP:
+        buffer_printf(out, "%" PRIu64 " records are missing from the log", event->count);
+        break;
+    }
+}
+
+bool incident_has(const struct incident_target *target)
+{
+    return target->results[OUTCOME_SUCCESS] + target->results[OUTCOME_FAILURE] +
+               target->results[OUTCOME_UNKNOWN] + target->missed + target->maintenance >
+           0;
+}
+
+/* What the incident took of what the window up to the log's end allows; NaN when it has no events.
+ */
+static double spent_ratio(const struct slo_events *events, struct slo_events window,
+                          const struct config_slo *slo)
+{
+    double allowed = (double)(window.good + window.bad) * (1 - (double)slo->objective_ppm / 1e6);
+    return allowed > 0 ? (double)events->bad / allowed : NAN;
+}
+
+struct incident_budget incident_budget(const struct incident *incident,
+                                       const struct store_view *view, const struct config *config,
+                                       unsigned target, unsigned slo)
+{
+    const struct config_probe *probe = config_target_probe(config, target);
+    usec_t now_us = view->tally.newest.monotonic_ms * USEC_PER_MSEC;
+    struct incident_budget budget = {.slo = &probe->slos[slo],
+                                     .events = incident->targets[target].events[slo]};
+    struct slo_events window =
+        ledger_slo_events(&view->image.ledger, target, budget.slo, budget.slo->window_us, now_us);
+    budget.spent = spent_ratio(&budget.events, window, budget.slo);
+    metrics_slo_name(probe, slo, budget.name, sizeof budget.name);
+    return budget;
+}
