@@ -75,14 +75,18 @@ void incident_time(struct buffer *out, int64_t unix_ms);
 void incident_words(struct buffer *out, const struct incident_event *event);
 /* Whether there is anything to tell of the target. */
 bool incident_has(const struct incident_target *target);
+/* What the time took of an SLO's budget: of each target's, then of each group's. */
 struct incident_budget {
-    char name[METRICS_SLO_NAME_BYTES];
+    unsigned section, index; /* where it stands; both 0, and `begun` false, before the first */
+    bool begun;
+    const struct config_group *group; /* NULL: of a target */
     const struct config_slo *slo;
+    char name[METRICS_SLO_NAME_BYTES + CAP_NAME_BYTES];
     struct slo_events events;
     double spent; /* of what the window up to the log's end allows; NaN: it has no events */
 };
-struct incident_budget incident_budget(const struct incident *incident,
-                                       const struct store_view *view, const struct config *config,
-                                       unsigned target, unsigned slo);
+/* The next one; false at the end. `section` is the target of one that is no group's. */
+bool incident_budget_next(const struct incident *incident, const struct store_view *view,
+                          const struct config *config, struct incident_budget *budget);
 
 #endif

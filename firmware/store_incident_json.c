@@ -103,24 +103,22 @@ static void json_targets(const struct incident *incident, const struct store_vie
 static void json_budgets(const struct incident *incident, const struct store_view *view,
                          const struct config *config)
 {
+    struct incident_budget budget = {.begun = false};
     const char *separator = "";
     printf(",\"budgets\":[");
-    for (unsigned i = 0; config != NULL && i < config->target_count; i++) {
-        for (unsigned j = 0; j < config_target_probe(config, i)->slo_count; j++) {
-            struct incident_budget budget = incident_budget(incident, view, config, i, j);
-            struct buffer out = begin();
-            buffer_printf(&out, "%s\n{\"good\":%" PRIu64, separator, budget.events.good);
-            json_count(&out, "bad", budget.events.bad);
-            json_text(&out, "slo", budget.name);
-            json_name(&out, "objective_ratio");
-            json_number(&out, (double)budget.slo->objective_ppm / 1e6);
-            json_name(&out, "budget_spent_ratio");
-            json_number(&out, budget.spent);
-            json_target(&out, view, (int)i);
-            buffer_append_byte(&out, '}');
-            flush(&out);
-            separator = ",";
-        }
+    while (config != NULL && incident_budget_next(incident, view, config, &budget)) {
+        struct buffer out = begin();
+        buffer_printf(&out, "%s\n{\"good\":%" PRIu64, separator, budget.events.good);
+        json_count(&out, "bad", budget.events.bad);
+        json_text(&out, "slo", budget.name);
+        json_name(&out, "objective_ratio");
+        json_number(&out, (double)budget.slo->objective_ppm / 1e6);
+        json_name(&out, "budget_spent_ratio");
+        json_number(&out, budget.spent);
+        json_target(&out, view, budget.group == NULL ? (int)budget.section : -1);
+        buffer_append_byte(&out, '}');
+        flush(&out);
+        separator = ",";
     }
     puts("]}");
 }

@@ -177,31 +177,31 @@ static void print_targets(const struct incident *incident, const struct store_vi
 static void print_budgets(const struct incident *incident, const struct store_view *view,
                           const struct config *config)
 {
-    bool begun = false;
-    for (unsigned i = 0; i < config->target_count; i++) {
-        for (unsigned j = 0; j < config_target_probe(config, i)->slo_count; j++) {
-            struct incident_budget budget = incident_budget(incident, view, config, i, j);
-            struct buffer out = begin();
-            if (!begun) {
-                puts("\n## Error budgets\n\nWhat this time took of the budget of the window up to "
-                     "the log's end.\n\n"
-                     "| target | objective | good | bad | budget spent |\n|---|---|--:|--:|--:|");
-                begun = true;
-            }
-            buffer_append_string(&out, "| ");
-            append_target(&out, view, (int)i);
-            buffer_append_string(&out, " | ");
-            append_plain(&out, budget.name);
-            buffer_printf(&out, " %g%%", (double)budget.slo->objective_ppm / 1e4);
-            buffer_printf(&out, " | %" PRIu64 " | %" PRIu64 " | ", budget.events.good,
-                          budget.events.bad);
-            if (isnan(budget.spent)) {
-                buffer_append_string(&out, "- |\n");
-            } else {
-                buffer_printf(&out, "%.1f%% |\n", budget.spent * 100);
-            }
-            flush(&out);
+    struct incident_budget budget = {.begun = false};
+    bool titled = false;
+    while (incident_budget_next(incident, view, config, &budget)) {
+        struct buffer out = begin();
+        if (!titled) {
+            puts("\n## Error budgets\n\nWhat this time took of the budget of the window up to the "
+                 "log's end.\n\n"
+                 "| target | objective | good | bad | budget spent |\n|---|---|--:|--:|--:|");
+            titled = true;
         }
+        buffer_append_string(&out, "| ");
+        if (budget.group == NULL) {
+            append_target(&out, view, (int)budget.section);
+        }
+        buffer_append_string(&out, " | ");
+        append_plain(&out, budget.name);
+        buffer_printf(&out, " %g%% | %" PRIu64 " | %" PRIu64 " | ",
+                      (double)budget.slo->objective_ppm / 1e4, budget.events.good,
+                      budget.events.bad);
+        if (isnan(budget.spent)) {
+            buffer_append_string(&out, "- |\n");
+        } else {
+            buffer_printf(&out, "%.1f%% |\n", budget.spent * 100);
+        }
+        flush(&out);
     }
 }
 

@@ -133,26 +133,89 @@ bool incident_has(const struct incident_target *target)
            0;
 }
 
-/* What the incident took of what the window up to the log's end allows; NaN when it has no events.
- */
-static double spent_ratio(const struct slo_events *events, struct slo_events window,
+static double spent_ratio(struct slo_events events, struct slo_events window,
                           const struct config_slo *slo)
 {
     double allowed = (double)(window.good + window.bad) * (1 - (double)slo->objective_ppm / 1e6);
-    return allowed > 0 ? (double)events->bad / allowed : NAN;
+    return allowed > 0 ? (double)events.bad / allowed : NAN;
 }
 
-struct incident_budget incident_budget(const struct incident *incident,
-                                       const struct store_view *view, const struct config *config,
-                                       unsigned target, unsigned slo)
+/* The events of the incident that a target counts for an SLO like this one. */
+static struct slo_events events_like(const struct incident *incident, const struct config *config,
+                                     unsigned target, const struct config_slo *slo)
 {
     const struct config_probe *probe = config_target_probe(config, target);
+    for (unsigned i = 0; i < config_counted_slos(probe); i++) {
+        const struct config_slo *own = &probe->slos[i];
+        if (own->type == slo->type && own->threshold_us == slo->threshold_us &&
+            own->window_us == slo->window_us) {
+            return incident->targets[target].events[i];
+        }
+    }
+    return (struct slo_events){.good = 0};
+}
+
+static void fill_target(const struct incident *incident, const struct store_view *view,
+                        const struct config *config, struct incident_budget *budget)
+{
+    const struct config_probe *probe = config_target_probe(config, budget->section);
     usec_t now_us = view->tally.newest.monotonic_ms * USEC_PER_MSEC;
-    struct incident_budget budget = {.slo = &probe->slos[slo],
-                                     .events = incident->targets[target].events[slo]};
-    struct slo_events window =
-        ledger_slo_events(&view->image.ledger, target, budget.slo, budget.slo->window_us, now_us);
-    budget.spent = spent_ratio(&budget.events, window, budget.slo);
-    metrics_slo_name(probe, slo, budget.name, sizeof budget.name);
-    return budget;
+    budget->group = NULL;
+    budget->slo = &probe->slos[budget->index];
+    budget->events = incident->targets[budget->section].events[budget->index];
+    metrics_slo_name(probe, budget->index, budget->name, sizeof budget->name);
+    budget->spent = spent_ratio(budget->events,
+                                ledger_slo_events(&view->image.ledger, budget->section, budget->slo,
+                                                  budget->slo->window_us, now_us),
+                                budget->slo);
+}
+
+static void fill_group(const struct incident *incident, const struct store_view *view,
+                       const struct config *config, struct incident_budget *budget)
+{
+    usec_t now_us = view->tally.newest.monotonic_ms * USEC_PER_MSEC;
+    const struct config_group *group = &config->groups[budget->section - config->target_count];
+    budget->group = group;
+    budget->slo = &group->slos[budget->index];
+    budget->events = (struct slo_events){.good = 0};
+    for (unsigned i = 0; i < config->target_count; i++) {
+        if (config_group_has(config, group, i)) {
+            struct slo_events events = events_like(incident, config, i, budget->slo);
+            budget->events.good += events.good;
+            budget->events.bad += events.bad;
+        }
+    }
+    metrics_group_slo_name(config, group, budget->index, budget->name, sizeof budget->name);
+    budget->spent = spent_ratio(budget->events,
+                                ledger_group_events(&view->image.ledger, config, group, budget->slo,
+                                                    budget->slo->window_us, now_us),
+                                budget->slo);
+}
+
+static unsigned slos_of(const struct config *config, unsigned section)
+{
+    return section < config->target_count
+               ? config_target_probe(config, section)->slo_count
+               : config->groups[section - config->target_count].slo_count;
+}
+
+bool incident_budget_next(const struct incident *incident, const struct store_view *view,
+                          const struct config *config, struct incident_budget *budget)
+{
+    unsigned sections = (unsigned)config->target_count + config->group_count;
+    budget->index += budget->begun ? 1 : 0;
+    budget->begun = true;
+    while (budget->section < sections && budget->index >= slos_of(config, budget->section)) {
+        budget->section++;
+        budget->index = 0;
+    }
+    if (budget->section == sections) {
+        return false;
+    }
+    if (budget->section < config->target_count) {
+        fill_target(incident, view, config, budget);
+    } else {
+        fill_group(incident, view, config, budget);
+    }
+    return true;
 }

@@ -33,7 +33,8 @@ class Incident(LiveTest):
                 "slo = availability 90% 1d\nslo = latency 95% 300ms 1d\n"
                 f"[http slow]\nurl = http://127.0.0.1:{port}/slow/0.05\n"
                 "slo = latency 95% 20ms 1d\n"
-                f"[tcp steady]\naddress = 127.0.0.1:{port}\n")
+                f"[tcp steady]\naddress = 127.0.0.1:{port}\n"
+                "[slo both]\nprobe = portal\nprobe = steady\nslo = availability 80% 1d\n")
 
     def dump(self, *arguments):
         return picketd("store", "dump", *arguments, self.store)
@@ -115,9 +116,13 @@ class Incident(LiveTest):
         bad = sum(line["outcome"] == "failure" for line in portal)
         self.assertEqual((budgets["availability"]["good"], budgets["availability"]["bad"]),
                          (good, bad))
-        all_lines = [json.loads(line) for line in self.dump(
-            "--probe", "portal", "--format", "json").stdout.splitlines()]
-        events_of_window = sum(line["outcome"] != "unknown" for line in all_lines)
+
+        def all_lines_of(*probes):
+            every = [json.loads(line)
+                     for line in self.dump("--format", "json").stdout.splitlines()]
+            return [line for line in every if line["probe"] in probes]
+
+        events_of_window = sum(line["outcome"] != "unknown" for line in all_lines_of("portal"))
         self.assertAlmostEqual(budgets["availability"]["budget_spent_ratio"],
                                bad / (events_of_window * 0.1), 6)
         self.assertEqual(budgets["latency_300ms"]["bad"],
@@ -127,6 +132,12 @@ class Incident(LiveTest):
         slow = [line for line in lines if line["probe"] == "slow"]
         self.assertEqual((budgets["latency_20ms"]["good"], budgets["latency_20ms"]["bad"]),
                          (0, sum(line["outcome"] != "unknown" for line in slow)))
+
+        both = [line for line in all_lines_of("portal", "steady") if line["outcome"] != "unknown"]
+        bad = sum(line["outcome"] == "failure" and line in lines for line in both)
+        group = budgets["both:availability"]
+        self.assertEqual((group["probe"], group["bad"]), (None, bad))
+        self.assertAlmostEqual(group["budget_spent_ratio"], bad / (len(both) * 0.2), 6)
 
         self.up_to(begin, moment(failures[0]["time"]) + 2)
         self.markdown(begin, end, config, told)
