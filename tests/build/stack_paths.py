@@ -49,7 +49,8 @@ GIVEN_AWAY = re.compile(
     r"main|cmd_\w+|__wrap_\w+|modbus_thread_main|firmware/cmd_probe\.c:session_\w+"
     r"|firmware/store_prom\.c:\w+|\S+\.part\.\d+|store_flash|store_tally_is_whole"
     r"|boards/linux/(blockfile|cares_resolver|config_file|push_transport)\.c:\w+"
-    r"|common/config_lines\.c:\w+|firmware/(page_server|store_incident)\.c:\w+|probes/curl_(slice|waits)\.c:\w+"
+    r"|common/config_lines\.c:\w+|firmware/(page_server|store_incident)\.c:\w+"
+    r"|probes/curl_(slice|waits)\.c:\w+"
     r"|probes/http_(keys|transfer)\.c:\w+|probes/(pattern|tls_session)\.c:\w+")
 
 NODE = re.compile(r'node: \{ title: "([^"]+)" label: "[^"]*?(?:\\n(\d+) bytes \((\w+)[^)]*\))?"')
