@@ -11,7 +11,7 @@ endfunction()
 # profile's `size_budget`; where it names none, 1.6 MiB.
 function(picket_ships target)
   set(program $<TARGET_FILE:${target}>)
-  math(EXPR budget "1600 * 1024")
+  set(budget 1677721)
   if(profile_budget)
     set(budget ${profile_budget})
   endif()

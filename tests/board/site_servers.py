@@ -99,7 +99,9 @@ class TlsSite(Noted):
 
     def start(self, name):
         process = subprocess.Popen(
-            ["openssl", "s_server", "-accept", f"127.0.0.1:{self.ports[name]}", *self.options],
+            # What it has said of a client is not lost when it is killed right after.
+            ["stdbuf", "-oL", "openssl", "s_server", "-accept", f"127.0.0.1:{self.ports[name]}",
+             *self.options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             errors="replace")
         reader = threading.Thread(target=self.read, args=(name, process.stdout), daemon=True)
