@@ -70,6 +70,9 @@ void store_incident_markdown(const struct incident *incident, const struct store
                              const struct config *config);
 
 /* store_incident_words.c, for both. */
+/* A buffer over the one line that is at hand; and out with it. */
+struct buffer incident_line(void);
+void incident_put(struct buffer *out);
 void incident_time(struct buffer *out, int64_t unix_ms);
 /* What the event is, the target aside: " fails: refused in connect after 0.3 ms". */
 void incident_words(struct buffer *out, const struct incident_event *event);

@@ -7,22 +7,7 @@
 #include "rfc3339.h"
 #include "store_incident.h"
 
-enum { TEXT_BYTES = 8192 };
-
-static char memory[TEXT_BYTES];
 static struct store_names names;
-
-static struct buffer begin(void)
-{
-    struct buffer out;
-    buffer_init(&out, memory, sizeof memory);
-    return out;
-}
-
-static void flush(struct buffer *out)
-{
-    fputs(buffer_text(out), stdout);
-}
 
 static const char *const sort_names[] = {
     [INCIDENT_FAILURE] = "failure",     [INCIDENT_RECOVERY] = "recovery",
@@ -54,7 +39,7 @@ static void json_events(const struct incident *incident, const struct store_view
     for (unsigned i = 0; i < incident->event_count; i++) {
         const struct incident_event *event = &incident->events[i];
         static char words[1024];
-        struct buffer out = begin(), text;
+        struct buffer out = incident_line(), text;
         bool streak = event->sort == INCIDENT_FAILURE || event->sort == INCIDENT_PUSH_LOST;
         buffer_init(&text, words, sizeof words);
         incident_words(&text, event);
@@ -69,7 +54,7 @@ static void json_events(const struct incident *incident, const struct store_view
         json_count(&out, "count", event->count);
         json_text(&out, "words", buffer_text(&text) + strspn(words, " "));
         buffer_append_byte(&out, '}');
-        flush(&out);
+        incident_put(&out);
     }
     puts("]");
 }
@@ -80,7 +65,7 @@ static void json_targets(const struct incident *incident, const struct store_vie
     printf(",\"targets\":[");
     for (unsigned i = 0; i < view->image.ledger.totals.sli_count; i++) {
         const struct incident_target *target = &incident->targets[i];
-        struct buffer out = begin();
+        struct buffer out = incident_line();
         if (!incident_has(target)) {
             continue;
         }
@@ -94,7 +79,7 @@ static void json_targets(const struct incident *incident, const struct store_vie
         json_time(&out, "last_failure", target->last_failure_ms);
         json_target(&out, view, (int)i);
         buffer_append_byte(&out, '}');
-        flush(&out);
+        incident_put(&out);
         separator = ",";
     }
     puts("]");
@@ -107,7 +92,7 @@ static void json_budgets(const struct incident *incident, const struct store_vie
     const char *separator = "";
     printf(",\"budgets\":[");
     while (config != NULL && incident_budget_next(incident, view, config, &budget)) {
-        struct buffer out = begin();
+        struct buffer out = incident_line();
         buffer_printf(&out, "%s\n{\"good\":%" PRIu64, separator, budget.events.good);
         json_count(&out, "bad", budget.events.bad);
         json_text(&out, "slo", budget.name);
@@ -117,7 +102,7 @@ static void json_budgets(const struct incident *incident, const struct store_vie
         json_number(&out, budget.spent);
         json_target(&out, view, budget.group == NULL ? (int)budget.section : -1);
         buffer_append_byte(&out, '}');
-        flush(&out);
+        incident_put(&out);
         separator = ",";
     }
     puts("]}");
@@ -126,7 +111,7 @@ static void json_budgets(const struct incident *incident, const struct store_vie
 void store_incident_json(const struct incident *incident, const struct store_view *view,
                          const struct config *config)
 {
-    struct buffer out = begin();
+    struct buffer out = incident_line();
     buffer_printf(&out, "{\"results\":%" PRIu64, incident->results);
     json_time(&out, "from", incident->from_ms);
     json_time(&out, "to", incident->to_ms);
@@ -137,7 +122,7 @@ void store_incident_json(const struct incident *incident, const struct store_vie
     json_count(&out, "starts", incident->starts);
     json_count(&out, "pushes_accepted", incident->pushes_accepted);
     json_count(&out, "pushes_lost", incident->pushes_lost);
-    flush(&out);
+    incident_put(&out);
     json_events(incident, view);
     json_targets(incident, view);
     json_budgets(incident, view, config);

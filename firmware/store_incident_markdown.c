@@ -7,22 +7,7 @@
 #include "status_table.h"
 #include "store_incident.h"
 
-enum { TEXT_BYTES = 8192 };
-
-static char memory[TEXT_BYTES];
 static struct store_names names;
-
-static struct buffer begin(void)
-{
-    struct buffer out;
-    buffer_init(&out, memory, sizeof memory);
-    return out;
-}
-
-static void flush(struct buffer *out)
-{
-    fputs(buffer_text(out), stdout);
-}
 
 /* What Markdown would read as more than text gets a backslash. */
 static void append_plain(struct buffer *out, const char *text)
@@ -46,7 +31,7 @@ static void append_target(struct buffer *out, const struct store_view *view, int
 
 static void print_summary(const struct incident *incident, const struct store_view *view)
 {
-    struct buffer out = begin();
+    struct buffer out = incident_line();
     const struct incident_event *first = NULL;
     unsigned failing = 0;
     for (unsigned i = 0; i < incident->event_count && first == NULL; i++) {
@@ -73,13 +58,13 @@ static void print_summary(const struct incident *incident, const struct store_vi
                   "\n- Pushes: %" PRIu64 " accepted, %" PRIu64 " not\n- Results: %" PRIu64 "\n",
                   failing, incident->starts, incident->pushes_accepted, incident->pushes_lost,
                   incident->results);
-    flush(&out);
+    incident_put(&out);
 }
 
 /* What the log cannot tell. */
 static void print_limits(const struct incident *incident)
 {
-    struct buffer out = begin();
+    struct buffer out = incident_line();
     if (!incident->known) {
         buffer_append_string(&out, "- The log has no result whose time is known.\n");
     } else if (incident->known_from_ms > incident->from_ms) {
@@ -104,7 +89,7 @@ static void print_limits(const struct incident *incident)
                       "table counts them.\n",
                       incident->left_out);
     }
-    flush(&out);
+    incident_put(&out);
 }
 
 static void print_timeline(const struct incident *incident, const struct store_view *view)
@@ -112,7 +97,7 @@ static void print_timeline(const struct incident *incident, const struct store_v
     puts("\n## Timeline\n");
     for (unsigned i = 0; i < incident->event_count; i++) {
         const struct incident_event *event = &incident->events[i];
-        struct buffer out = begin();
+        struct buffer out = incident_line();
         buffer_append_string(&out, "- ");
         incident_time(&out, event->at_ms);
         buffer_append_string(&out, event->corrected ? "~ " : " ");
@@ -121,7 +106,7 @@ static void print_timeline(const struct incident *incident, const struct store_v
         }
         incident_words(&out, event);
         buffer_append_byte(&out, '\n');
-        flush(&out);
+        incident_put(&out);
     }
 }
 
@@ -145,7 +130,7 @@ static void print_targets(const struct incident *incident, const struct store_vi
          "|---|--:|--:|--:|--:|--:|---|---|---|--:|");
     for (unsigned i = 0; i < view->image.ledger.totals.sli_count; i++) {
         const struct incident_target *target = &incident->targets[i];
-        struct buffer out = begin();
+        struct buffer out = incident_line();
         if (!incident_has(target)) {
             continue;
         }
@@ -170,7 +155,7 @@ static void print_targets(const struct incident *incident, const struct store_vi
                                                  (usec_t)target->results[OUTCOME_SUCCESS]);
         }
         buffer_append_string(&out, " |\n");
-        flush(&out);
+        incident_put(&out);
     }
 }
 
@@ -180,7 +165,7 @@ static void print_budgets(const struct incident *incident, const struct store_vi
     struct incident_budget budget = {.begun = false};
     bool titled = false;
     while (incident_budget_next(incident, view, config, &budget)) {
-        struct buffer out = begin();
+        struct buffer out = incident_line();
         if (!titled) {
             puts("\n## Error budgets\n\nWhat this time took of the budget of the window up to the "
                  "log's end.\n\n"
@@ -201,7 +186,7 @@ static void print_budgets(const struct incident *incident, const struct store_vi
         } else {
             buffer_printf(&out, "%.1f%% |\n", budget.spent * 100);
         }
-        flush(&out);
+        incident_put(&out);
     }
 }
 

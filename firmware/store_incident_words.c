@@ -1,6 +1,7 @@
-/* What the two forms of an incident have in common: events in words, and budgets. */
+/* What the two forms of an incident have in common: lines, events in words, budgets. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "rfc3339.h"
 #include "rollout.h"
@@ -8,6 +9,21 @@
 #include "status_table.h"
 #include "store_incident.h"
 #include "upstream.h"
+
+enum { LINE_BYTES = 8192 };
+
+struct buffer incident_line(void)
+{
+    static char memory[LINE_BYTES];
+    struct buffer out;
+    buffer_init(&out, memory, sizeof memory);
+    return out;
+}
+
+void incident_put(struct buffer *out)
+{
+    fputs(buffer_text(out), stdout);
+}
 
 void incident_time(struct buffer *out, int64_t unix_ms)
 {
