@@ -1,6 +1,6 @@
 /* What happened from one moment to another, out of a store's log: for a review without blame. The
- * log is walked once. Runs of equal failures are one event; what finds no room in the timeline is
- * counted, and in the sums of its target all the same. What is not known is said, never filled. */
+ * log is walked once. Runs of equal failures are one event; when there are more events than rows,
+ * those beyond are counted in a row of their own. What is not known is said, never filled. */
 #ifndef PICKET_STORE_INCIDENT_H
 #define PICKET_STORE_INCIDENT_H
 
@@ -8,18 +8,30 @@
 #include "config.h"
 #include "metrics.h"
 #include "store_view.h"
+#include "upstream.h"
 
-enum { INCIDENT_EVENTS = 2000 };
+/* Rows of the timeline. What one target, the pushes or the agent have beyond their own, or all
+ * targets together beyond theirs, goes into one further row of each: so there is always room. */
+enum {
+    INCIDENT_OWN_ROWS = 200,
+    INCIDENT_TARGET_ROWS = 1600, /* of all targets */
+    INCIDENT_PUSHES = CAP_LEDGER_TARGETS,
+    INCIDENT_AGENT,
+    INCIDENT_TELLERS, /* targets by their entries, and the two above */
+    INCIDENT_EVENTS = INCIDENT_TARGET_ROWS + 2 * INCIDENT_OWN_ROWS + INCIDENT_TELLERS
+};
 
 enum incident_sort {
-    INCIDENT_FAILURE,  /* of a target; `count` runs alike, up to until_ms */
-    INCIDENT_RECOVERY, /* a success; `count` failures since since_ms */
-    INCIDENT_START,    /* of the agent; `code`: cause of the end before, `silent_ms` without runs */
-    INCIDENT_COUNTER,  /* one of the agent's counters, `code`, went up by `count` */
+    INCIDENT_FAILURE,      /* of a target; `count` runs alike, up to until_ms */
+    INCIDENT_RECOVERY,     /* a success; `count` failures since since_ms */
+    INCIDENT_START,        /* of the agent; `causes` of the ends before, `silent_ms` without runs */
+    INCIDENT_COUNTER,      /* one of the agent's counters, `code`, went up by `count` */
     INCIDENT_PUSH_LOST,    /* `code`: enum upstream_class; `count` attempts up to until_ms */
     INCIDENT_PUSH_RESUMED, /* `count` attempts were lost since since_ms */
     INCIDENT_CLOCK,        /* it was trusted, no longer, or went by `step_ms` */
-    INCIDENT_GAP           /* `count` records are missing here */
+    INCIDENT_GAP,          /* `count` records are missing here */
+    INCIDENT_FURTHER       /* there was no room for more rows: `count` failures, lost pushes or
+                            * events of the agent up to until_ms, and `ended` recoveries */
 };
 enum incident_clock { INCIDENT_CLOCK_TRUSTED, INCIDENT_CLOCK_DOUBTED, INCIDENT_CLOCK_STEPPED };
 
@@ -28,13 +40,14 @@ struct incident_event {
     bool corrected; /* its time was worked out later (store_wall.h) */
     int64_t at_ms;  /* Unix time, as all here */
     int64_t since_ms, until_ms, silent_ms, step_ms;
-    uint64_t count;
+    uint64_t count, ended;
     int entry; /* of the ledger; -1: none, or unknown */
     enum reason reason;
     enum phase phase;
     usec_t duration_us; /* of the first of its runs */
     unsigned code;
-    bool rebooted; /* START */
+    uint32_t causes; /* START: a bit of each enum cause; 0: none was told */
+    bool rebooted;   /* START */
 };
 
 struct incident_target {
@@ -50,14 +63,49 @@ struct incident {
     int64_t from_ms, to_ms;
     bool known; /* the log has a result with a known time */
     int64_t known_from_ms, known_to_ms;
-    uint64_t untimed;  /* results of boots whose clock was never trusted: nobody knows when */
-    uint64_t results;  /* in the time asked for */
-    uint64_t left_out; /* events the timeline has no room for */
+    uint64_t untimed;        /* results of boots whose clock was never trusted: nobody knows when */
+    uint64_t untimed_starts; /* likewise */
+    uint64_t results;        /* in the time asked for */
+    uint64_t unnamed;        /* of them, of targets the store has no name of; in no table */
     uint64_t pushes_lost, pushes_accepted, starts;
     unsigned event_count;
     struct incident_event events[INCIDENT_EVENTS]; /* in order of time */
     struct incident_target targets[CAP_LEDGER_TARGETS];
 };
+
+/* What is remembered along the walk, of the time before the incident too. */
+struct incident_streak {
+    bool open;
+    int event; /* in the timeline; -1: it began before */
+    uint64_t count;
+    int64_t since_ms;
+    enum reason reason;
+    enum phase phase;
+    unsigned code;
+};
+
+struct incident_walk {
+    struct incident *incident;
+    const struct ledger *ledger;
+    const struct config *config;
+    struct wall_stamp now; /* of the last record that knows when it was */
+    int64_t result_ms;     /* of the last result; 0: none yet */
+    uint64_t ordinal;
+    int start;     /* event of the last start; -1: it is not in the timeline */
+    uint64_t boot; /* of the record before; 0: there is none */
+    int64_t offset_ms;
+    struct incident_streak push;
+    struct incident_streak targets[CAP_LEDGER_TARGETS];
+    unsigned rows[INCIDENT_TELLERS], target_rows; /* so far */
+    int further[INCIDENT_TELLERS];                /* the last row of each; -1: not needed yet */
+};
+
+/* The arithmetic, record by record in the order of the log. `stamp` is of a RESULT or RUN. */
+void incident_begin(struct incident_walk *walk, struct incident *incident,
+                    const struct ledger *ledger, const struct config *config);
+void incident_take(struct incident_walk *walk, const struct record *record, struct wall_stamp stamp,
+                   uint64_t ordinal, uint64_t boot);
+void incident_end(struct incident_walk *walk);
 
 /* `config` NULL: nothing is known of objectives; else the image's ledger is bound to it. */
 void store_incident_make(struct incident *incident, struct store_view *view, int64_t from_ms,

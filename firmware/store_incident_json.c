@@ -14,6 +14,7 @@ static const char *const sort_names[] = {
     [INCIDENT_START] = "start",         [INCIDENT_COUNTER] = "agent",
     [INCIDENT_PUSH_LOST] = "push_lost", [INCIDENT_PUSH_RESUMED] = "push_resumed",
     [INCIDENT_CLOCK] = "clock",         [INCIDENT_GAP] = "gap",
+    [INCIDENT_FURTHER] = "further",
 };
 
 static void json_time(struct buffer *out, const char *name, int64_t unix_ms)
@@ -33,6 +34,20 @@ static void json_target(struct buffer *out, const struct store_view *view, int e
     json_text(out, "instance", names.instance);
 }
 
+static void json_causes(struct buffer *out, uint32_t causes)
+{
+    const char *separator = "";
+    json_name(out, "ends_before");
+    buffer_append_byte(out, '[');
+    for (unsigned i = 0; i < CAUSE_COUNT; i++) {
+        if ((causes >> i & 1) != 0) {
+            buffer_printf(out, "%s\"%s\"", separator, cause_name((enum cause)i));
+            separator = ",";
+        }
+    }
+    buffer_append_byte(out, ']');
+}
+
 static void json_events(const struct incident *incident, const struct store_view *view)
 {
     printf(",\n\"timeline\":[");
@@ -40,7 +55,8 @@ static void json_events(const struct incident *incident, const struct store_view
         const struct incident_event *event = &incident->events[i];
         static char words[1024];
         struct buffer out = incident_line(), text;
-        bool streak = event->sort == INCIDENT_FAILURE || event->sort == INCIDENT_PUSH_LOST;
+        bool streak = event->sort == INCIDENT_FAILURE || event->sort == INCIDENT_PUSH_LOST ||
+                      event->sort == INCIDENT_FURTHER;
         buffer_init(&text, words, sizeof words);
         incident_words(&text, event);
         buffer_printf(&out, "%s\n{\"event\":\"%s\"", i > 0 ? "," : "", sort_names[event->sort]);
@@ -52,6 +68,8 @@ static void json_events(const struct incident *incident, const struct store_view
         json_text(&out, "reason", reason_name(event->reason));
         json_text(&out, "phase", phase_name(event->phase));
         json_count(&out, "count", event->count);
+        json_count(&out, "recoveries", event->ended);
+        json_causes(&out, event->causes);
         json_text(&out, "words", buffer_text(&text) + strspn(words, " "));
         buffer_append_byte(&out, '}');
         incident_put(&out);
@@ -118,7 +136,8 @@ void store_incident_json(const struct incident *incident, const struct store_vie
     json_time(&out, "known_from", incident->known_from_ms);
     json_time(&out, "known_to", incident->known_to_ms);
     json_count(&out, "untimed_results", incident->untimed);
-    json_count(&out, "events_left_out", incident->left_out);
+    json_count(&out, "untimed_starts", incident->untimed_starts);
+    json_count(&out, "unnamed_results", incident->unnamed);
     json_count(&out, "starts", incident->starts);
     json_count(&out, "pushes_accepted", incident->pushes_accepted);
     json_count(&out, "pushes_lost", incident->pushes_lost);

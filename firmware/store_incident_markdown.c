@@ -62,7 +62,7 @@ static void print_summary(const struct incident *incident, const struct store_vi
 }
 
 /* What the log cannot tell. */
-static void print_limits(const struct incident *incident)
+static void print_limits(const struct incident *incident, const struct store_view *view)
 {
     struct buffer out = incident_line();
     if (!incident->known) {
@@ -70,7 +70,12 @@ static void print_limits(const struct incident *incident)
     } else if (incident->known_from_ms > incident->from_ms) {
         buffer_append_string(&out, "- Nothing is known before ");
         incident_time(&out, incident->known_from_ms);
-        buffer_append_string(&out, ", where the log begins.\n");
+        buffer_append_string(&out, ", where the log begins");
+        if (view->tally.dropped_wrap > 0) {
+            buffer_printf(&out, ": %" PRIu64 " older results were given up for newer ones",
+                          view->tally.dropped_wrap);
+        }
+        buffer_append_string(&out, ".\n");
     }
     if (incident->known && incident->known_to_ms < incident->to_ms) {
         buffer_append_string(&out, "- Nothing is known after ");
@@ -83,11 +88,20 @@ static void print_limits(const struct incident *incident)
                       "be of any time, and are not here.\n",
                       incident->untimed);
     }
-    if (incident->left_out > 0) {
+    if (incident->untimed_starts > 0) {
         buffer_printf(&out,
-                      "- %" PRIu64 " further events have no room in the timeline; the "
-                      "table counts them.\n",
-                      incident->left_out);
+                      "- The agent started %" PRIu64 " times on such boots; these are not here "
+                      "either.\n",
+                      incident->untimed_starts);
+    }
+    if (incident->unnamed > 0) {
+        buffer_printf(&out,
+                      "- %" PRIu64 " results are of targets whose names are gone; they are in no "
+                      "table.\n",
+                      incident->unnamed);
+    }
+    if (incident->known && incident->results == 0) {
+        buffer_append_string(&out, "- The log has no result of this time.\n");
     }
     incident_put(&out);
 }
@@ -194,7 +208,7 @@ void store_incident_markdown(const struct incident *incident, const struct store
                              const struct config *config)
 {
     print_summary(incident, view);
-    print_limits(incident);
+    print_limits(incident, view);
     print_timeline(incident, view);
     print_targets(incident, view);
     if (config != NULL) {

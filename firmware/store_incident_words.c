@@ -55,6 +55,13 @@ static void append_counter(struct buffer *out, unsigned code, uint64_t count)
     }
 }
 
+/* Between two moments an image may put wherever it likes. */
+static void append_age(struct buffer *out, int64_t age_ms)
+{
+    status_append_age(out,
+                      (age_ms < BLOCK_TIME_MAX_MS ? age_ms : BLOCK_TIME_MAX_MS) * USEC_PER_MSEC);
+}
+
 static void append_streak(struct buffer *out, const struct incident_event *event)
 {
     if (event->count > 1) {
@@ -82,18 +89,22 @@ static void append_failure(struct buffer *out, const struct incident_event *even
 static void append_recovery(struct buffer *out, const struct incident_event *event)
 {
     buffer_printf(out, " after %" PRIu64 " failures in ", event->count);
-    status_append_age(out, (event->at_ms - event->since_ms) * USEC_PER_MSEC);
+    append_age(out, event->at_ms - event->since_ms);
 }
 
 static void append_start(struct buffer *out, const struct incident_event *event)
 {
     buffer_printf(out, "agent started%s", event->rebooted ? " on another boot" : "");
-    if (event->code != 0) {
-        buffer_printf(out, ", the run before ended by %s", cause_name((enum cause)event->code));
+    const char *before = ", the run before ended by ";
+    for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
+        if ((event->causes >> cause & 1) != 0) {
+            buffer_printf(out, "%s%s", before, cause_name((enum cause)cause));
+            before = " and one by ";
+        }
     }
     if (event->silent_ms > 0) {
         buffer_append_string(out, ", nothing was measured for ");
-        status_append_age(out, event->silent_ms * USEC_PER_MSEC);
+        append_age(out, event->silent_ms);
     }
 }
 
@@ -106,6 +117,20 @@ static void append_clock(struct buffer *out, const struct incident_event *event)
                                       ? "clock trusted"
                                       : "clock no longer trusted");
     }
+}
+
+static void append_further(struct buffer *out, const struct incident_event *event)
+{
+    bool of_agent = event->entry < 0 && event->code == 0;
+    buffer_printf(out, "%s%" PRIu64 " further %s", event->entry >= 0 ? ": " : "", event->count,
+                  event->entry >= 0 ? "failures"
+                  : of_agent        ? "events of the agent"
+                                    : "lost pushes");
+    if (!of_agent) {
+        buffer_printf(out, ", well again %" PRIu64 " times,", event->ended);
+    }
+    buffer_append_string(out, " until ");
+    incident_time(out, event->until_ms);
 }
 
 void incident_words(struct buffer *out, const struct incident_event *event)
@@ -138,6 +163,9 @@ void incident_words(struct buffer *out, const struct incident_event *event)
         break;
     case INCIDENT_GAP:
         buffer_printf(out, "%" PRIu64 " records are missing from the log", event->count);
+        break;
+    case INCIDENT_FURTHER:
+        append_further(out, event);
         break;
     }
 }

@@ -8,13 +8,15 @@
  * time is then monotonic time and BOOT years. END is `close` for an orderly stop, `cut` for a power
  * cut right after the last result, `outage` for an orderly stop after a device that failed for the
  * middle third of the rounds. Every result is written to standard output, one line of JSON
- * each, with what `store dump` should say of it. */
+ * each, with what `store dump` should say of it; [maintenance] counts while the clock is
+ * trusted. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
+#include "maintenance.h"
 #include "site.h"
 #include "store.h"
 #include "store_plan.h"
@@ -156,6 +158,7 @@ static void tell(const struct result *result, uint64_t boot, bool trusted)
     json_text(&out, "reason", reason_name(result->reason));
     json_text(&out, "phase", phase_name(result->phase));
     json_count(&out, "duration_us", (uint64_t)result->duration_us);
+    json_flag(&out, "maintenance", result->maintenance);
     buffer_append_byte(&out, '}');
     (void)puts(buffer_text(&out));
 }
@@ -164,6 +167,9 @@ static void record(unsigned target, uint64_t boot, bool trusted)
 {
     struct result result;
     result_init(&result, (uint16_t)target, now_us);
+    result.maintenance =
+        trusted && maintenance_holds(&config, config.targets[target].probe,
+                                     now_us / USEC_PER_MSEC + (int64_t)boot * YEAR_MS);
     result.duration_us = 10000 + 10 * dice(1000);
     switch (dice(10)) {
     case 0:

@@ -5,7 +5,9 @@ Guards against a timeline that leaves out, invents or miscounts, and Markdown th
 
 import datetime
 import json
+import os
 import re
+import signal
 import time
 import unittest
 
@@ -193,6 +195,34 @@ class Incident(LiveTest):
         self.assertEqual((counts["portal"]["failure"], counts["steady"]["maintenance"]), (0, 0))
         self.assertEqual({event["probe"] for event in told["timeline"]
                           if event["event"] == "failure"}, {"slow", "steady"})
+
+    def test_each_start_is_told_by_its_own_end(self):
+        """Asked to stop, killed with its parent, killed alone; each seen by itself too."""
+        target = self.closing(Target())
+        agent = self.agent(self.site(target.port, free_port()))
+        moments = []
+        for end in (agent.terminate, agent.kill, lambda: os.kill(agent.worker, signal.SIGKILL)):
+            runs = sum(agent.target("portal")["results"].values())
+            agent.wait_runs("portal", runs + 2)
+            moments.append(time.time())
+            worker = agent.worker
+            end()
+            if agent.process.poll() is not None:
+                agent.start()
+            wait_until(lambda: agent.worker != worker, "another life")
+            wait_until(agent.answers, "it answers")
+        agent.wait_runs("portal", sum(agent.target("portal")["results"].values()) + 2)
+        self.assertEqual(agent.terminate(), 0)
+        moments.append(time.time() + 1)
+
+        causes = [["stop"], ["supervisor"], ["crash"]]
+        for first in range(3):
+            told = json.loads(self.incident(moments[first], moments[3], "--format", "json"))
+            starts = [event for event in told["timeline"] if event["event"] == "start"]
+            self.assertEqual([event["ends_before"] for event in starts], causes[first:])
+            self.assertEqual(told["starts"], 3 - first)
+        text = self.incident(moments[1], moments[3])
+        self.assertEqual(re.findall(r"the run before ended by (\w+)", text), ["supervisor", "crash"])
 
     def test_a_time_the_log_does_not_know_is_said_to_be_that(self):
         target = self.closing(Target())

@@ -24,6 +24,8 @@ SITE = ("[agent]\nsite = x\nstore = /unused\nstore_size = {size}\nflash = disk\n
         "{probes}")
 PORTAL = '[http portal]\nurl = http://h/a\nurl = http://h/b,"c"\n'
 MAIL = '[tcp mail]\naddress = h:25\nstep = send "x"\n'
+WORKS = ("[maintenance works]\nprobe = portal\n"
+         "time = 1971-01-01T01:00:00Z 1971-01-01T03:00:00Z\n")
 FIELDS = ("number", "boot", "monotonic_ms", "time", "time_corrected", "target", "probe", "kind",
           "instance", "outcome", "reason", "phase", "duration_seconds", "maintenance")
 
@@ -147,7 +149,7 @@ class StoreTest(LiveTest):
                 "probe": result["probe"], "kind": result["kind"], "instance": result["instance"],
                 "outcome": result["outcome"], "reason": result["reason"] or None,
                 "phase": result["phase"] or None, "duration_seconds": result["duration_us"] / 1e6,
-                "maintenance": False})
+                "maintenance": result["maintenance"]})
         return rows
 
 
@@ -181,6 +183,25 @@ class Whole(StoreTest):
         self.assertEqual(sum(line.startswith("-") for line in lines),
                          sum(r["boot"].endswith("2") for r in results))
         self.assertLess(len({len(line.rstrip()) // 1000 for line in lines}), 2)
+
+    def test_runs_in_maintenance_say_so(self):
+        """Two hours of five, of one probe's targets, however they ended."""
+        results = self.make(1, 0, 0, 600, "close", probes=PORTAL + MAIL + WORKS)
+        marked = [r["number"] for r in results if r["maintenance"]]
+        self.assertEqual(len(marked), 2 * 2 * 120)
+        self.assertEqual({r["outcome"] for r in results if r["maintenance"]},
+                         {"success", "failure", "unknown"})
+        rows = self.dump()
+        self.assertEqual(rows, self.expect(results, {1}))
+        table = csv.DictReader(io.StringIO(self.verb("dump", "--format=csv").stdout))
+        self.assertEqual([int(row["number"]) for row in table if row["maintenance"] == "true"],
+                         marked)
+        title, *lines = self.verb("dump").stdout.splitlines()
+        self.assertTrue(title.endswith("  MAINT"))
+        self.assertEqual([i + 1 for i, line in enumerate(lines)
+                          if line[title.index("MAINT"):].strip() == "yes"], marked)
+        series = parse_text(self.verb("dump", "--format=prom").stdout)
+        self.assertEqual(series.total("picket_probe_maintenance_total"), len(marked))
 
     def test_prom_tells_the_totals_as_a_push_would(self):
         results = self.usual()
