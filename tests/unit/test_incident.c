@@ -248,8 +248,9 @@ static void there_is_always_room(void **state)
         counts(LEDGER_PUSH_FIRST + (unsigned)(i % 2 == 0 ? UPSTREAM_BUSY : UPSTREAM_TIMEOUT), 1);
         counts(LEDGER_CARE_FIRST + CARE_PROBE_SLOWED, 3);
     }
+    unsigned rows = INCIDENT_TARGET_ROWS + 2 * INCIDENT_OWN_ROWS + CAP_LEDGER_TARGETS + 2;
+    assert_int_equal(incident.event_count, rows);
     incident_end(&walk);
-    assert_true(incident.event_count <= INCIDENT_EVENTS);
     for (unsigned i = 0; i < incident.event_count; i++) {
         told += incident.events[i].entry >= 0 ? incident.events[i].count : 0;
     }
@@ -309,6 +310,32 @@ static void clock_tells_steps_and_trust(void **state)
         }
         assert_int_equal(incident.event_count, seen);
     }
+}
+
+/* Monotonic time begins anew: what was added to it before says nothing. */
+static void clock_of_another_boot_did_not_step(void **state)
+{
+    (void)state;
+    starts(FROM);
+    clocks(5000);
+    boot = 8;
+    starts(FROM + 1);
+    clocks(90000);
+    assert_int_equal(incident.event_count, 4);
+    assert_int_equal(event(3, INCIDENT_CLOCK)->code, INCIDENT_CLOCK_TRUSTED);
+}
+
+/* A long run that began first stands behind shorter ones. */
+static void rows_are_in_order_of_time(void **state)
+{
+    (void)state;
+    fails(1, REASON_REFUSED, FROM + 9);
+    fails(2, REASON_TIMEOUT, FROM + 3);
+    fails(3, REASON_REFUSED, FROM + 6);
+    incident_end(&walk);
+    assert_int_equal(event(0, INCIDENT_FAILURE)->entry, 1);
+    assert_int_equal(event(1, INCIDENT_FAILURE)->entry, 2);
+    assert_int_equal(event(2, INCIDENT_FAILURE)->entry, 0);
 }
 
 static void gaps_say_how_many_records_are_missing(void **state)
@@ -382,6 +409,8 @@ int main(void)
         cmocka_unit_test_setup(there_is_always_room, begin),
         cmocka_unit_test_setup(what_has_no_time_or_name_is_counted_apart, begin),
         cmocka_unit_test_setup(clock_tells_steps_and_trust, begin),
+        cmocka_unit_test_setup(clock_of_another_boot_did_not_step, begin),
+        cmocka_unit_test_setup(rows_are_in_order_of_time, begin),
         cmocka_unit_test_setup(gaps_say_how_many_records_are_missing, begin),
         cmocka_unit_test_setup(rows_add_up_to_the_sums, begin),
     };
