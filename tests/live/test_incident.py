@@ -225,7 +225,8 @@ class Incident(LiveTest):
             self.assertEqual([event["ends_before"] for event in starts], causes[first:])
             self.assertEqual(told["starts"], 3 - first)
         text = self.incident(moments[1], moments[3])
-        self.assertEqual(re.findall(r"the run before ended by (\w+)", text), ["supervisor", "crash"])
+        self.assertEqual(re.findall(r"the run before ended by (\w+)", text),
+                         ["supervisor", "crash"])
 
     def test_a_time_the_log_does_not_know_is_said_to_be_that(self):
         target = self.closing(Target())
