@@ -98,9 +98,8 @@ void status_recovery(const struct agent *agent, usec_t now_us, bool colour, stru
 
 /* JSON. */
 
-static void json_end(struct buffer *out, const struct agent *agent, const struct run_end *end)
+void status_end_json(struct buffer *out, const struct ledger *ledger, const struct run_end *end)
 {
-    const struct ledger *ledger = store_ledger(&agent->store);
     char signal[CAUSE_SIGNAL_BYTES], time[RFC3339_BYTES] = "";
     if (end->unix_ms > 0) {
         (void)rfc3339_print(end->unix_ms, time);
@@ -160,7 +159,7 @@ static void json_ends(struct buffer *out, const struct agent *agent)
     buffer_append_byte(out, '[');
     for (unsigned i = 0; i < ledger->end_count; i++) {
         buffer_append_string(out, i > 0 ? "," : "");
-        json_end(out, agent, &ledger->ends[i]);
+        status_end_json(out, ledger, &ledger->ends[i]);
     }
     buffer_append_byte(out, ']');
 }
@@ -181,7 +180,7 @@ void status_recovery_json(const struct agent *agent, struct buffer *out)
     json_text(out, "rolled_back_for",
               series.good_config ? rollout_reason_name(series.left_for) : "");
     json_name(out, "before");
-    json_end(out, agent, &series.before);
+    status_end_json(out, store_ledger(&agent->store), &series.before);
     json_ends(out, agent);
     json_counts(out, "restarts", counters, LEDGER_RESTART_FIRST, CAUSE_COUNT, cause_key);
     json_counts(out, "rollbacks", counters, LEDGER_ROLLBACK_FIRST, ROLLOUT_REASONS, rollback_key);

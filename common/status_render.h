@@ -1,4 +1,4 @@
-/* The parts of the status page behind status_render() (status.h); nobody else includes this. */
+/* The parts of the status page behind status_render() (status.h), for whoever shows one of them. */
 #ifndef PICKET_STATUS_RENDER_H
 #define PICKET_STATUS_RENDER_H
 
@@ -54,6 +54,8 @@ bool status_store_in_trouble(const struct agent *agent);
 /* Line and JSON member of recovery: how the run before ended, safe mode, the watchdog. */
 void status_recovery(const struct agent *agent, usec_t now_us, bool colour, struct buffer *out);
 void status_recovery_json(const struct agent *agent, struct buffer *out);
+/* An object: how one run ended. */
+void status_end_json(struct buffer *out, const struct ledger *ledger, const struct run_end *end);
 /* Not all that is configured may run, or not as it is configured. */
 bool status_recovery_in_trouble(const struct agent *agent);
 

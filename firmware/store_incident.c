@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEP_MS = 1000 }; /* a clock that goes by less is being slewed */
+enum {
+    STEP_MS = 1000,      /* a clock that goes by less is being slewed */
+    SAME_START_MS = 2000 /* between a start in the log and in what was noted of the end before */
+};
 
 static bool is_within(const struct incident_walk *walk)
 {
@@ -72,7 +75,7 @@ static int add_event(struct incident_walk *walk, struct incident_event event)
     }
     if (walk->rows[teller] == INCIDENT_OWN_ROWS ||
         (of_target && walk->target_rows == INCIDENT_TARGET_ROWS)) {
-        return put_further(walk, &event);
+        return event.sort == INCIDENT_MAINTENANCE ? -1 : put_further(walk, &event);
     }
     walk->rows[teller]++;
     walk->target_rows += of_target ? 1 : 0;
@@ -155,6 +158,16 @@ static void count_result(struct incident_walk *walk, unsigned entry, const struc
     }
 }
 
+static void count_usual(struct incident_walk *walk, unsigned entry, const struct record *record)
+{
+    struct incident_target *target = &walk->incident->targets[entry];
+    if (walk->now.unix_ms < walk->incident->from_ms && !record->maintenance &&
+        record->outcome == OUTCOME_SUCCESS) {
+        target->before++;
+        target->before_us += record->duration_us;
+    }
+}
+
 static void take_result(struct incident_walk *walk, const struct record *record)
 {
     struct incident *incident = walk->incident;
@@ -179,10 +192,17 @@ static void take_result(struct incident_walk *walk, const struct record *record)
                                    .count = 1};
     if (is_within(walk)) {
         count_result(walk, (unsigned)entry, record);
+    } else {
+        count_usual(walk, (unsigned)entry, record);
     }
     if (record->maintenance) {
+        event.sort = INCIDENT_MAINTENANCE;
+        event.reason = REASON_NONE;
+        event.phase = PHASE_NONE;
+        go_on(walk, &walk->maintenance[entry], event);
         return;
     }
+    walk->maintenance[entry].open = false;
     if (record->outcome == OUTCOME_FAILURE) {
         event.sort = INCIDENT_FAILURE;
         go_on(walk, &walk->targets[entry], event);
@@ -300,6 +320,24 @@ static void take_record(struct incident_walk *walk, const struct record *record)
     }
 }
 
+/* The log has the cause of an end, the ledger more of the last few. They are the same when the next
+ * run began at the same time, and only one life lies between. An orderly end says all by its cause,
+ * and was noted by the run itself: earlier. */
+static void explain_start(const struct ledger *ledger, struct incident_event *event)
+{
+    int64_t nearest_ms = SAME_START_MS;
+    for (unsigned i = 0; event->sort == INCIDENT_START && i < ledger->end_count; i++) {
+        const struct run_end *end = &ledger->ends[i];
+        bool near =
+            end->unix_ms > event->at_ms - nearest_ms && end->unix_ms < event->at_ms + nearest_ms;
+        bool orderly = end->cause == CAUSE_STOP || end->cause == CAUSE_RELOAD;
+        if (near && !orderly && event->causes == UINT32_C(1) << end->cause) {
+            nearest_ms = llabs(end->unix_ms - event->at_ms);
+            event->end = *end;
+        }
+    }
+}
+
 /* Results stand in the log when they ended, and tell when they began. */
 static int by_time(const void *a, const void *b)
 {
@@ -325,23 +363,29 @@ void incident_begin(struct incident_walk *walk, struct incident *incident,
 }
 
 void incident_take(struct incident_walk *walk, const struct record *record, struct wall_stamp stamp,
-                   uint64_t ordinal, uint64_t boot)
+                   const struct store_replay *replay)
 {
     bool timed = record->sort == RECORD_RESULT || record->sort == RECORD_RUN;
     walk->now = timed ? stamp : walk->now;
-    if (walk->ordinal > 0 && ordinal > walk->ordinal + 1) {
-        (void)add_event(walk, (struct incident_event){.sort = INCIDENT_GAP,
-                                                      .entry = -1,
-                                                      .count = ordinal - walk->ordinal - 1});
+    if (walk->ordinal == 0) {
+        walk->offset_ms = replay->wall_offset_ms; /* nobody knows what was before the log */
+    } else if (replay->ordinal > walk->ordinal + 1) {
+        (void)add_event(walk,
+                        (struct incident_event){.sort = INCIDENT_GAP,
+                                                .entry = -1,
+                                                .count = replay->ordinal - walk->ordinal - 1});
     }
-    walk->ordinal = ordinal;
+    walk->ordinal = replay->ordinal;
     take_record(walk, record);
-    walk->boot = boot;
+    walk->boot = replay->boot;
 }
 
 void incident_end(struct incident_walk *walk)
 {
     struct incident *incident = walk->incident;
+    for (unsigned i = 0; i < incident->event_count; i++) {
+        explain_start(walk->ledger, &incident->events[i]);
+    }
     qsort(incident->events, incident->event_count, sizeof incident->events[0], by_time);
 }
 
@@ -362,7 +406,7 @@ void store_incident_make(struct incident *incident, struct store_view *view, int
     store_wall_begin(&view->wall);
     while (store_image_next(&log, &record)) {
         struct wall_stamp stamp = store_wall_stamp(&view->wall, &log.replay, &record);
-        incident_take(&walk, &record, stamp, log.replay.ordinal, log.replay.boot);
+        incident_take(&walk, &record, stamp, &log.replay);
     }
     incident_end(&walk);
 }

@@ -24,6 +24,7 @@ enum {
 enum incident_sort {
     INCIDENT_FAILURE,      /* of a target; `count` runs alike, up to until_ms */
     INCIDENT_RECOVERY,     /* a success; `count` failures since since_ms */
+    INCIDENT_MAINTENANCE,  /* of a target; `count` runs that enter no indicator, up to until_ms */
     INCIDENT_START,        /* of the agent; `causes` of the ends before, `silent_ms` without runs */
     INCIDENT_COUNTER,      /* one of the agent's counters, `code`, went up by `count` */
     INCIDENT_PUSH_LOST,    /* `code`: enum upstream_class; `count` attempts up to until_ms */
@@ -46,8 +47,9 @@ struct incident_event {
     enum phase phase;
     usec_t duration_us; /* of the first of its runs */
     unsigned code;
-    uint32_t causes; /* START: a bit of each enum cause; 0: none was told */
-    bool rebooted;   /* START */
+    uint32_t causes;    /* START: a bit of each enum cause; 0: none was told */
+    struct run_end end; /* START: what else is known of that end; cause NONE: nothing */
+    bool rebooted;      /* START */
 };
 
 struct incident_target {
@@ -55,6 +57,8 @@ struct incident_target {
     uint64_t missed, maintenance;
     uint64_t reasons[REASON_COUNT];
     usec_t success_us; /* sum over successes */
+    uint64_t before;   /* successes the log has from before the time asked for … */
+    usec_t before_us;  /* … and their sum: what is usual */
     int64_t first_failure_ms, last_failure_ms;
     struct slo_events events[CAP_SLOS_PER_PROBE]; /* by SLO of the target's probe */
 };
@@ -95,16 +99,17 @@ struct incident_walk {
     uint64_t boot; /* of the record before; 0: there is none */
     int64_t offset_ms;
     struct incident_streak push;
-    struct incident_streak targets[CAP_LEDGER_TARGETS];
+    struct incident_streak targets[CAP_LEDGER_TARGETS], maintenance[CAP_LEDGER_TARGETS];
     unsigned rows[INCIDENT_TELLERS], target_rows; /* so far */
     int further[INCIDENT_TELLERS];                /* the last row of each; -1: not needed yet */
 };
 
-/* The arithmetic, record by record in the order of the log. `stamp` is of a RESULT or RUN. */
+/* The arithmetic, record by record in the order of the log. `stamp` is of a RESULT or RUN; `replay`
+ * has just handed the record out. */
 void incident_begin(struct incident_walk *walk, struct incident *incident,
                     const struct ledger *ledger, const struct config *config);
 void incident_take(struct incident_walk *walk, const struct record *record, struct wall_stamp stamp,
-                   uint64_t ordinal, uint64_t boot);
+                   const struct store_replay *replay);
 void incident_end(struct incident_walk *walk);
 
 /* `config` NULL: nothing is known of objectives; else the image's ledger is bound to it. */
@@ -122,8 +127,10 @@ void store_incident_markdown(const struct incident *incident, const struct store
 struct buffer incident_line(void);
 void incident_put(struct buffer *out);
 void incident_time(struct buffer *out, int64_t unix_ms);
+#define INCIDENT_WORDS_BYTES 1024
 /* What the event is, the target aside: " fails: refused in connect after 0.3 ms". */
-void incident_words(struct buffer *out, const struct incident_event *event);
+void incident_words(struct buffer *out, const struct ledger *ledger,
+                    const struct incident_event *event);
 /* Whether there is anything to tell of the target. */
 bool incident_has(const struct incident_target *target);
 /* What the time took of an SLO's budget: of each target's, then of each group's. */

@@ -1,19 +1,26 @@
 /* An incident as one JSON object. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "json.h"
 #include "rfc3339.h"
+#include "status_render.h"
 #include "store_incident.h"
 
 static struct store_names names;
 
 static const char *const sort_names[] = {
-    [INCIDENT_FAILURE] = "failure",     [INCIDENT_RECOVERY] = "recovery",
-    [INCIDENT_START] = "start",         [INCIDENT_COUNTER] = "agent",
-    [INCIDENT_PUSH_LOST] = "push_lost", [INCIDENT_PUSH_RESUMED] = "push_resumed",
-    [INCIDENT_CLOCK] = "clock",         [INCIDENT_GAP] = "gap",
+    [INCIDENT_FAILURE] = "failure",
+    [INCIDENT_RECOVERY] = "recovery",
+    [INCIDENT_START] = "start",
+    [INCIDENT_COUNTER] = "agent",
+    [INCIDENT_MAINTENANCE] = "maintenance",
+    [INCIDENT_PUSH_LOST] = "push_lost",
+    [INCIDENT_PUSH_RESUMED] = "push_resumed",
+    [INCIDENT_CLOCK] = "clock",
+    [INCIDENT_GAP] = "gap",
     [INCIDENT_FURTHER] = "further",
 };
 
@@ -53,12 +60,12 @@ static void json_events(const struct incident *incident, const struct store_view
     printf(",\n\"timeline\":[");
     for (unsigned i = 0; i < incident->event_count; i++) {
         const struct incident_event *event = &incident->events[i];
-        static char words[1024];
+        static char words[INCIDENT_WORDS_BYTES];
         struct buffer out = incident_line(), text;
         bool streak = event->sort == INCIDENT_FAILURE || event->sort == INCIDENT_PUSH_LOST ||
-                      event->sort == INCIDENT_FURTHER;
+                      event->sort == INCIDENT_FURTHER || event->sort == INCIDENT_MAINTENANCE;
         buffer_init(&text, words, sizeof words);
-        incident_words(&text, event);
+        incident_words(&text, &view->image.ledger, event);
         buffer_printf(&out, "%s\n{\"event\":\"%s\"", i > 0 ? "," : "", sort_names[event->sort]);
         json_time(&out, "time", event->at_ms);
         json_flag(&out, "time_corrected", event->corrected);
@@ -70,11 +77,38 @@ static void json_events(const struct incident *incident, const struct store_view
         json_count(&out, "count", event->count);
         json_count(&out, "recoveries", event->ended);
         json_causes(&out, event->causes);
+        json_name(&out, "end");
+        if (event->end.cause != CAUSE_NONE) {
+            status_end_json(&out, &view->image.ledger, &event->end);
+        } else {
+            buffer_append_string(&out, "null");
+        }
         json_text(&out, "words", buffer_text(&text) + strspn(words, " "));
         buffer_append_byte(&out, '}');
         incident_put(&out);
     }
     puts("]");
+}
+
+static void json_reasons(struct buffer *out, const struct incident_target *target)
+{
+    const char *separator = "";
+    json_name(out, "reasons");
+    buffer_append_byte(out, '{');
+    for (unsigned i = 0; i < REASON_COUNT; i++) {
+        if (target->reasons[i] > 0) {
+            buffer_printf(out, "%s\"%s\":%" PRIu64, separator, reason_name((enum reason)i),
+                          target->reasons[i]);
+            separator = ",";
+        }
+    }
+    buffer_append_byte(out, '}');
+}
+
+static void json_mean(struct buffer *out, const char *name, usec_t sum_us, uint64_t count)
+{
+    json_name(out, name);
+    json_number(out, count > 0 ? (double)sum_us / (double)count / USEC_PER_SEC : NAN);
 }
 
 static void json_targets(const struct incident *incident, const struct store_view *view)
@@ -93,6 +127,10 @@ static void json_targets(const struct incident *incident, const struct store_vie
         json_count(&out, "unknown", target->results[OUTCOME_UNKNOWN]);
         json_count(&out, "missed", target->missed);
         json_count(&out, "maintenance", target->maintenance);
+        json_reasons(&out, target);
+        json_mean(&out, "success_mean_seconds", target->success_us,
+                  target->results[OUTCOME_SUCCESS]);
+        json_mean(&out, "success_mean_before_seconds", target->before_us, target->before);
         json_time(&out, "first_failure", target->first_failure_ms);
         json_time(&out, "last_failure", target->last_failure_ms);
         json_target(&out, view, (int)i);

@@ -1,4 +1,5 @@
 /* An incident as Markdown, with tables as GitHub has them. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,15 +10,27 @@
 
 static struct store_names names;
 
-/* What Markdown would read as more than text gets a backslash. */
+/* What Markdown would read as more than text gets a backslash; an underscore within a word is one.
+ */
 static void append_plain(struct buffer *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        if (strchr("\\`*_{}[]<>#|~&!", *text) != NULL) {
+    for (unsigned char before = ' '; *text != '\0'; before = (unsigned char)*text++) {
+        bool inner = *text == '_' && isalnum(before) && isalnum((unsigned char)text[1]);
+        if (!inner && strchr("\\`*_{}[]<>#|~&!", *text) != NULL) {
             buffer_append_byte(out, '\\');
         }
-        buffer_append_byte(out, (uint8_t)*text);
+        buffer_append_byte(out, iscntrl((unsigned char)*text) ? ' ' : (uint8_t)*text);
     }
+}
+
+static void append_words(struct buffer *out, const struct store_view *view,
+                         const struct incident_event *event)
+{
+    static char memory[INCIDENT_WORDS_BYTES];
+    struct buffer words;
+    buffer_init(&words, memory, sizeof memory);
+    incident_words(&words, &view->image.ledger, event);
+    append_plain(out, buffer_text(&words));
 }
 
 static void append_target(struct buffer *out, const struct store_view *view, int entry)
@@ -49,7 +62,7 @@ static void print_summary(const struct incident *incident, const struct store_vi
         incident_time(&out, first->at_ms);
         buffer_append_string(&out, ", ");
         append_target(&out, view, first->entry);
-        incident_words(&out, first);
+        append_words(&out, view, first);
     } else {
         buffer_append_string(&out, "none");
     }
@@ -118,7 +131,7 @@ static void print_timeline(const struct incident *incident, const struct store_v
         if (event->entry >= 0) {
             append_target(&out, view, event->entry);
         }
-        incident_words(&out, event);
+        append_words(&out, view, event);
         buffer_append_byte(&out, '\n');
         incident_put(&out);
     }
@@ -136,12 +149,21 @@ static void append_reasons(struct buffer *out, const struct incident_target *tar
     }
 }
 
+static void append_mean(struct buffer *out, usec_t sum_us, uint64_t count)
+{
+    buffer_append_byte(out, ' ');
+    if (count > 0) {
+        status_append_milliseconds(out, sum_us / (usec_t)count);
+    }
+    buffer_append_string(out, " |");
+}
+
 static void print_targets(const struct incident *incident, const struct store_view *view)
 {
     puts("\n## Targets\n\n"
          "| target | success | failure | unknown | missed | maintenance | first failure | last "
-         "failure | reasons | mean success (ms) |\n"
-         "|---|--:|--:|--:|--:|--:|---|---|---|--:|");
+         "failure | reasons | mean success (ms) | before (ms) |\n"
+         "|---|--:|--:|--:|--:|--:|---|---|---|--:|--:|");
     for (unsigned i = 0; i < view->image.ledger.totals.sli_count; i++) {
         const struct incident_target *target = &incident->targets[i];
         struct buffer out = incident_line();
@@ -163,12 +185,10 @@ static void print_targets(const struct incident *incident, const struct store_vi
         }
         buffer_append_string(&out, " | ");
         append_reasons(&out, target);
-        buffer_append_string(&out, " | ");
-        if (target->results[OUTCOME_SUCCESS] > 0) {
-            status_append_milliseconds(&out, target->success_us /
-                                                 (usec_t)target->results[OUTCOME_SUCCESS]);
-        }
-        buffer_append_string(&out, " |\n");
+        buffer_append_string(&out, " |");
+        append_mean(&out, target->success_us, target->results[OUTCOME_SUCCESS]);
+        append_mean(&out, target->before_us, target->before);
+        buffer_append_byte(&out, '\n');
         incident_put(&out);
     }
 }

@@ -92,11 +92,31 @@ static void append_recovery(struct buffer *out, const struct incident_event *eve
     append_age(out, event->at_ms - event->since_ms);
 }
 
-static void append_start(struct buffer *out, const struct incident_event *event)
+/* The one end before, with all that is known of it. */
+static void append_end(struct buffer *out, const struct ledger *ledger, const struct run_end *end)
+{
+    char text[CAUSE_TEXT_BYTES];
+    int target = end->target > 0 ? ledger_find(ledger, end->target) : -1;
+    buffer_printf(out, ", the run before ended by %s", cause_describe(end, text));
+    if (target >= 0) {
+        buffer_printf(out, " with probe %s in hand",
+                      ledger_text(ledger, ledger->entries[target].probe));
+    }
+    if (end->ran_us > 0) {
+        buffer_append_string(out, " after ");
+        append_age(out, end->ran_us / USEC_PER_MSEC);
+    }
+}
+
+static void append_start(struct buffer *out, const struct ledger *ledger,
+                         const struct incident_event *event)
 {
     buffer_printf(out, "agent started%s", event->rebooted ? " on another boot" : "");
     const char *before = ", the run before ended by ";
-    for (unsigned cause = 0; cause < CAUSE_COUNT; cause++) {
+    if (event->end.cause != CAUSE_NONE) {
+        append_end(out, ledger, &event->end);
+    }
+    for (unsigned cause = 0; event->end.cause == CAUSE_NONE && cause < CAUSE_COUNT; cause++) {
         if ((event->causes >> cause & 1) != 0) {
             buffer_printf(out, "%s%s", before, cause_name((enum cause)cause));
             before = " and one by ";
@@ -133,7 +153,8 @@ static void append_further(struct buffer *out, const struct incident_event *even
     incident_time(out, event->until_ms);
 }
 
-void incident_words(struct buffer *out, const struct incident_event *event)
+void incident_words(struct buffer *out, const struct ledger *ledger,
+                    const struct incident_event *event)
 {
     switch (event->sort) {
     case INCIDENT_FAILURE:
@@ -143,8 +164,12 @@ void incident_words(struct buffer *out, const struct incident_event *event)
         buffer_append_string(out, " is well again");
         append_recovery(out, event);
         break;
+    case INCIDENT_MAINTENANCE:
+        buffer_append_string(out, " is in maintenance");
+        append_streak(out, event);
+        break;
     case INCIDENT_START:
-        append_start(out, event);
+        append_start(out, ledger, event);
         break;
     case INCIDENT_COUNTER:
         append_counter(out, event->code, event->count);

@@ -101,6 +101,8 @@ class Incident(LiveTest):
         # The sums are those of the dump of the same time.
         lines = [json.loads(line) for line in self.dump(
             "--since", stamp(begin), "--until", stamp(end), "--format", "json").stdout.splitlines()]
+        earlier = [json.loads(line) for line in self.dump(
+            "--until", stamp(begin), "--format", "json").stdout.splitlines()]
         self.assertEqual(told["results"], len(lines))
         for target in told["targets"]:
             own = [line for line in lines if line["probe"] == target["probe"]]
@@ -112,6 +114,12 @@ class Incident(LiveTest):
                              (min(failed), max(failed)))
             streaks = [event for event in failures if event["probe"] == target["probe"]]
             self.assertEqual(sum(event["count"] for event in streaks), target["failure"])
+            reasons = {reason: sum(line["reason"] == reason for line in own)
+                       for reason in {line["reason"] for line in own} - {None, ""}}
+            self.assertEqual(target["reasons"], reasons)
+            self.same_mean(target["success_mean_seconds"], own)
+            self.same_mean(target["success_mean_before_seconds"],
+                           [line for line in earlier if line["probe"] == target["probe"]])
             recovery, = [one for one in recoveries if one["probe"] == target["probe"]]
             self.assertEqual(recovery["count"], target["failure"])
 
@@ -147,6 +155,11 @@ class Incident(LiveTest):
         self.up_to(begin, moment(failures[0]["time"]) + 2)
         self.markdown(begin, end, config, told)
 
+    def same_mean(self, mean, lines):
+        durations = [line["duration_seconds"] for line in lines if line["outcome"] == "success"]
+        self.assertGreater(len(durations), 0)
+        self.assertAlmostEqual(mean, sum(durations) / len(durations), 6)
+
     def up_to(self, begin, end):
         told = json.loads(self.incident(begin, end, "--format", "json"))
         lines = self.dump("--since", stamp(begin), "--until", stamp(end), "--format",
@@ -167,7 +180,7 @@ class Incident(LiveTest):
         self.assertEqual(len(re.findall(r"(?m)^- \d{4}-", timeline)), len(told["timeline"]))
         self.assertIn(r"/a\|b\`\<i\>", text)
         rows = text.split("## Targets")[1].split("## ")[0].strip().splitlines()
-        self.assertEqual({len(re.findall(r"(?<!\\)\|", row)) for row in rows}, {11})
+        self.assertEqual({len(re.findall(r"(?<!\\)\|", row)) for row in rows}, {12})
         self.assertEqual(len(rows), 2 + 3)
         self.assertIn(f"- Starts of the agent: 1\n- Pushes: {told['pushes_accepted']} accepted, "
                       f"{told['pushes_lost']} not\n", text)
@@ -198,6 +211,8 @@ class Incident(LiveTest):
         self.assertEqual((counts["portal"]["failure"], counts["steady"]["maintenance"]), (0, 0))
         self.assertEqual({event["probe"] for event in told["timeline"]
                           if event["event"] == "failure"}, {"slow", "steady"})
+        row, = [event for event in told["timeline"] if event["event"] == "maintenance"]
+        self.assertEqual((row["probe"], row["count"]), ("portal", counts["portal"]["maintenance"]))
 
     def test_each_start_is_told_by_its_own_end(self):
         """Asked to stop, killed with its parent, killed alone; each seen by itself too."""
@@ -218,11 +233,16 @@ class Incident(LiveTest):
         self.assertEqual(agent.terminate(), 0)
         moments.append(time.time() + 1)
 
+        def explained(end):
+            return end and (end["cause"], end["signal"])
+
         causes = [["stop"], ["supervisor"], ["crash"]]
+        explanations = [None, ("supervisor", None), ("crash", "SIGKILL")]
         for first in range(3):
             told = json.loads(self.incident(moments[first], moments[3], "--format", "json"))
             starts = [event for event in told["timeline"] if event["event"] == "start"]
             self.assertEqual([event["ends_before"] for event in starts], causes[first:])
+            self.assertEqual([explained(event["end"]) for event in starts], explanations[first:])
             self.assertEqual(told["starts"], 3 - first)
         text = self.incident(moments[1], moments[3])
         self.assertEqual(re.findall(r"the run before ended by (\w+)", text),

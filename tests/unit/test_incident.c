@@ -19,7 +19,8 @@ static struct incident incident;
 static struct incident_walk walk;
 static struct ledger ledger;
 static uint64_t ordinal, boot;
-static bool timed; /* what comes now has a wall time */
+static int64_t offset_ms; /* of the block's head, then of the last clock record */
+static bool timed;        /* what comes now has a wall time */
 
 static int begin(void **state)
 {
@@ -34,6 +35,7 @@ static int begin(void **state)
     incident_begin(&walk, &incident, &ledger, NULL);
     ordinal = 0;
     boot = 7;
+    offset_ms = BLOCK_WALL_UNKNOWN;
     timed = true;
     return 0;
 }
@@ -41,7 +43,8 @@ static int begin(void **state)
 static void take(struct record record, int64_t unix_ms)
 {
     struct wall_stamp stamp = {.known = timed, .unix_ms = unix_ms};
-    incident_take(&walk, &record, stamp, ++ordinal, boot);
+    struct store_replay replay = {.ordinal = ++ordinal, .boot = boot, .wall_offset_ms = offset_ms};
+    incident_take(&walk, &record, stamp, &replay);
 }
 
 static void fails(uint32_t target, enum reason reason, int64_t unix_ms)
@@ -79,9 +82,21 @@ static void ends_by(enum cause cause)
     counts(LEDGER_RESTART_FIRST + cause, 1);
 }
 
-static void clocks(int64_t offset_ms)
+static void clocks(int64_t now_ms)
 {
-    take((struct record){.sort = RECORD_CLOCK, .wall_offset_ms = offset_ms}, 0);
+    offset_ms = now_ms;
+    take((struct record){.sort = RECORD_CLOCK, .wall_offset_ms = now_ms}, 0);
+}
+
+static void maintained(uint32_t target, enum outcome outcome, int64_t unix_ms)
+{
+    take((struct record){.sort = RECORD_RESULT,
+                         .target = target,
+                         .maintenance = true,
+                         .outcome = outcome,
+                         .reason = outcome == OUTCOME_FAILURE ? REASON_REFUSED : REASON_NONE,
+                         .phase = outcome == OUTCOME_FAILURE ? PHASE_CONNECT : PHASE_NONE},
+         unix_ms);
 }
 
 static const struct incident_event *event(unsigned index, enum incident_sort sort)
@@ -189,7 +204,7 @@ static void codes_that_have_no_word_are_passed_over(void **state)
     for (unsigned i = 0; i < incident.event_count; i++) {
         struct buffer out;
         buffer_init(&out, text, sizeof text);
-        incident_words(&out, &incident.events[i]);
+        incident_words(&out, &ledger, &incident.events[i]);
         assert_null(strstr(buffer_text(&out), "(null)"));
     }
     assert_int_equal(event(0, INCIDENT_START)->causes >> CAUSE_COUNT, 0);
@@ -325,6 +340,126 @@ static void clock_of_another_boot_did_not_step(void **state)
     assert_int_equal(event(3, INCIDENT_CLOCK)->code, INCIDENT_CLOCK_TRUSTED);
 }
 
+/* Where the ring has given up what was before, nobody knows how the clock stood then. */
+static void log_that_begins_late_invents_no_change_of_the_clock(void **state)
+{
+    (void)state;
+    ordinal = 4000;
+    offset_ms = 5000;
+    succeeds(1, FROM);
+    clocks(5500);
+    assert_int_equal(incident.event_count, 0);
+    clocks(9000);
+    assert_int_equal(event(0, INCIDENT_CLOCK)->step_ms, 3500);
+
+    begin(NULL);
+    ordinal = 4000;
+    clocks(5000);
+    succeeds(1, FROM);
+    assert_int_equal(incident.event_count, 0);
+}
+
+/* Failures too are of nobody's concern then; and a failure before goes on behind it. */
+static void maintenance_is_one_row_and_blames_nobody(void **state)
+{
+    (void)state;
+    fails(1, REASON_TIMEOUT, FROM + 1);
+    maintained(1, OUTCOME_FAILURE, FROM + 2);
+    maintained(1, OUTCOME_SUCCESS, FROM + 3);
+    maintained(2, OUTCOME_SUCCESS, FROM + 4);
+    maintained(1, OUTCOME_FAILURE, FROM + 5);
+    fails(1, REASON_TIMEOUT, FROM + 6);
+    maintained(1, OUTCOME_SUCCESS, FROM + 7);
+    incident_end(&walk);
+    assert_int_equal(incident.event_count, 4);
+    assert_int_equal(event(0, INCIDENT_FAILURE)->count, 2);
+    assert_int_equal(event(1, INCIDENT_MAINTENANCE)->count, 3);
+    assert_int_equal(event(1, INCIDENT_MAINTENANCE)->at_ms, FROM + 2);
+    assert_int_equal(event(1, INCIDENT_MAINTENANCE)->until_ms, FROM + 5);
+    assert_int_equal(event(2, INCIDENT_MAINTENANCE)->entry, 1);
+    assert_int_equal(event(3, INCIDENT_MAINTENANCE)->at_ms, FROM + 7);
+    assert_int_equal(incident.targets[0].maintenance, 4);
+    assert_int_equal(incident.targets[0].results[OUTCOME_FAILURE], 2);
+}
+
+/* However often it comes and goes, it does not count as failures that had no row of their own. */
+static void maintenance_without_a_row_is_in_the_sums_alone(void **state)
+{
+    uint64_t rows = 0;
+    (void)state;
+    for (int i = 0; i < 2 * INCIDENT_OWN_ROWS; i++) {
+        maintained(1, OUTCOME_SUCCESS, FROM + 2 * i);
+        succeeds(1, FROM + 2 * i + 1);
+    }
+    fails(1, REASON_TIMEOUT, FROM + 9000);
+    for (unsigned i = 0; i < incident.event_count; i++) {
+        rows += incident.events[i].sort == INCIDENT_MAINTENANCE;
+    }
+    assert_int_equal(rows, INCIDENT_OWN_ROWS);
+    assert_int_equal(incident.targets[0].maintenance, 2 * INCIDENT_OWN_ROWS);
+    assert_int_equal(event(INCIDENT_OWN_ROWS, INCIDENT_FURTHER)->count, 1);
+}
+
+static void what_was_usual_is_of_successes_before(void **state)
+{
+    (void)state;
+    struct record slow = {
+        .sort = RECORD_RESULT, .target = 1, .outcome = OUTCOME_SUCCESS, .duration_us = 7000};
+    struct record quick = slow;
+    quick.duration_us = 1000;
+    take(quick, FROM - 9);
+    fails(1, REASON_TIMEOUT, FROM - 8);
+    maintained(1, OUTCOME_SUCCESS, FROM - 7);
+    quick.duration_us = 2000;
+    take(quick, FROM - 1);
+    take(slow, FROM);
+    take(slow, TO);
+    take(quick, TO + 1);
+    assert_int_equal(incident.targets[0].before, 2);
+    assert_int_equal(incident.targets[0].before_us, 3000);
+    assert_int_equal(incident.targets[0].success_us, 14000);
+}
+
+/* The ledger remembers the last ends by when the next run began; what it noted of another is not
+ * told of this one. */
+static void end_is_explained_by_what_was_noted_of_it(void **state)
+{
+    static const struct run_end ends[] = {
+        {.cause = CAUSE_CRASH, .signal = 11, .task = VITAL_NONE, .unix_ms = FROM + 1},
+        {.cause = CAUSE_HANG, .task = VITAL_LOOP, .target = 2, .unix_ms = FROM + 5000},
+        {.cause = CAUSE_HANG, .task = VITAL_LOOP, .target = 3, .unix_ms = FROM + 5900},
+        {.cause = CAUSE_CRASH, .exit_code = 3, .task = VITAL_NONE, .unix_ms = INT64_MAX},
+        {.cause = CAUSE_MEMORY, .task = VITAL_NONE, .unix_ms = FROM + 20000},
+        {.cause = CAUSE_STOP, .task = VITAL_NONE, .unix_ms = FROM + 29999},
+    };
+    static char text[INCIDENT_WORDS_BYTES];
+    struct buffer out;
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(ends); i++) {
+        ledger_add_end(&ledger, &ends[i]);
+    }
+    starts(FROM);
+    ends_by(CAUSE_CRASH);
+    starts(FROM + 5800);
+    ends_by(CAUSE_HANG);
+    starts(FROM + 12000);
+    ends_by(CAUSE_CRASH);
+    starts(FROM + 20000);
+    ends_by(CAUSE_MEMORY);
+    ends_by(CAUSE_CRASH);
+    starts(FROM + 30000);
+    ends_by(CAUSE_STOP);
+    incident_end(&walk);
+    assert_int_equal(event(0, INCIDENT_START)->end.signal, 11);
+    assert_int_equal(event(1, INCIDENT_START)->end.target, 3);
+    assert_int_equal(event(2, INCIDENT_START)->end.cause, CAUSE_NONE);
+    assert_int_equal(event(3, INCIDENT_START)->end.cause, CAUSE_NONE);
+    assert_int_equal(event(4, INCIDENT_START)->end.cause, CAUSE_NONE);
+    buffer_init(&out, text, sizeof text);
+    incident_words(&out, &ledger, event(1, INCIDENT_START));
+    assert_non_null(strstr(buffer_text(&out), "ended by hang of task loop with probe c in hand"));
+}
+
 /* A long run that began first stands behind shorter ones. */
 static void rows_are_in_order_of_time(void **state)
 {
@@ -410,6 +545,11 @@ int main(void)
         cmocka_unit_test_setup(what_has_no_time_or_name_is_counted_apart, begin),
         cmocka_unit_test_setup(clock_tells_steps_and_trust, begin),
         cmocka_unit_test_setup(clock_of_another_boot_did_not_step, begin),
+        cmocka_unit_test_setup(log_that_begins_late_invents_no_change_of_the_clock, begin),
+        cmocka_unit_test_setup(maintenance_is_one_row_and_blames_nobody, begin),
+        cmocka_unit_test_setup(maintenance_without_a_row_is_in_the_sums_alone, begin),
+        cmocka_unit_test_setup(what_was_usual_is_of_successes_before, begin),
+        cmocka_unit_test_setup(end_is_explained_by_what_was_noted_of_it, begin),
         cmocka_unit_test_setup(rows_are_in_order_of_time, begin),
         cmocka_unit_test_setup(gaps_say_how_many_records_are_missing, begin),
         cmocka_unit_test_setup(rows_add_up_to_the_sums, begin),
