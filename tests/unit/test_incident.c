@@ -426,8 +426,8 @@ static void end_is_explained_by_what_was_noted_of_it(void **state)
 {
     static const struct run_end ends[] = {
         {.cause = CAUSE_CRASH, .signal = 11, .task = VITAL_NONE, .unix_ms = FROM + 1},
-        {.cause = CAUSE_HANG, .task = VITAL_LOOP, .target = 2, .unix_ms = FROM + 5000},
         {.cause = CAUSE_HANG, .task = VITAL_LOOP, .target = 3, .unix_ms = FROM + 5900},
+        {.cause = CAUSE_HANG, .task = VITAL_LOOP, .target = 2, .unix_ms = FROM + 5000},
         {.cause = CAUSE_CRASH, .exit_code = 3, .task = VITAL_NONE, .unix_ms = INT64_MAX},
         {.cause = CAUSE_MEMORY, .task = VITAL_NONE, .unix_ms = FROM + 20000},
         {.cause = CAUSE_STOP, .task = VITAL_NONE, .unix_ms = FROM + 29999},
