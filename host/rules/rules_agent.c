@@ -46,7 +46,9 @@ static const struct alert site_alerts[] = {
      "A reboot loses what was counted since: picket_store_trouble names the cause"},
     {"PicketRestartLoop", "ticket", NULL,
      "      sum by (job, site) (\n"
-     "        increase(picket_restarts_total{job=\"picket\",cause!~\"stop|reload\"}[1h])) > 2.5\n",
+     "        max_over_time(picket_restarts_total{job=\"picket\",cause!~\"stop|reload\"}[1h])\n"
+     "        - min_over_time(picket_restarts_total{job=\"picket\",cause!~\"stop|reload\"}[1h])) > "
+     "2\n",
      "The agent of site {{ $labels.site }} restarts again and again",
      "{{ $value | humanize }} times in an hour without having been asked to"},
     {"PicketClockUntrusted", "ticket", "1h", "      picket_clock_trusted{job=\"picket\"} == 0\n",

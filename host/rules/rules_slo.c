@@ -3,6 +3,10 @@
  * soon as nothing arrived in one part of it; after a gap in the pushes, all that was counted in the
  * meantime arrives at once and weighs as much as it is. A ratio without events is no sample.
  *
+ * An increase is the highest value less the lowest: a counter of an agent never falls within its
+ * epoch. Where one falls, a gateway was killed and shows its state of minutes ago; increase() would
+ * take that for a reset, and count all that the counter ever counted once more.
+ *
  * `without` keeps the labels that sites and probes were given, for routing. A counter begins anew
  * under a new `epoch`, so that is summed away. */
 #include <inttypes.h>
@@ -45,6 +49,9 @@ enum { PAGE_OBJECTIVE_MIN_PPM = 833334 };
 #define PAGE_INTERVAL_MAX_US   (15 * USEC_PER_MINUTE)
 #define TICKET_INTERVAL_MAX_US (3 * USEC_PER_HOUR)
 
+#define EVENTS     "picket_slo_events_total{job=\"picket\"}"
+#define BAD_EVENTS "picket_slo_events_total{job=\"picket\",result=\"bad\"}"
+
 static void write_ratio(FILE *out, const char *window)
 {
     fprintf(out,
@@ -60,12 +67,12 @@ static void write_windows(FILE *out, const struct window *windows, size_t count)
         const char *name = windows[i].name;
         fprintf(out,
                 "  - record: slo:picket_slo_bad_events:increase%s\n"
-                "    expr: sum without (epoch, result) (increase("
-                "picket_slo_events_total{job=\"picket\",result=\"bad\"}[%s]))\n"
+                "    expr: sum without (epoch, result) (max_over_time(" BAD_EVENTS
+                "[%s]) - min_over_time(" BAD_EVENTS "[%s]))\n"
                 "  - record: slo:picket_slo_events:increase%s\n"
-                "    expr: sum without (epoch, result) (increase("
-                "picket_slo_events_total{job=\"picket\"}[%s]))\n",
-                name, name, name, name);
+                "    expr: sum without (epoch, result) (max_over_time(" EVENTS
+                "[%s]) - min_over_time(" EVENTS "[%s]))\n",
+                name, name, name, name, name, name);
         write_ratio(out, name);
     }
 }
@@ -147,12 +154,17 @@ static void write_own_sum(FILE *out, const struct fleet *fleet, const struct fam
     value_print_duration(family->first->window_us, window, sizeof window);
     fprintf(out, "  - record: slo:picket_slo_%s:increase%s\n    expr: ", what, window);
     yaml_begin(out);
-    yaml_part(out, "sum without (epoch, result) (increase(picket_slo_events_total{");
-    part_selector(out, fleet, family);
-    yaml_part(out, result);
-    yaml_part(out, "}[");
-    yaml_part(out, window);
-    yaml_part(out, "]))");
+    const char *before[] = {"sum without (epoch, result) (max_over_time(", " - min_over_time("};
+    for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+        yaml_part(out, before[i]);
+        yaml_part(out, "picket_slo_events_total{");
+        part_selector(out, fleet, family);
+        yaml_part(out, result);
+        yaml_part(out, "}[");
+        yaml_part(out, window);
+        yaml_part(out, "])");
+    }
+    yaml_part(out, ")");
     yaml_end(out);
     fputc('\n', out);
     write_labels(out, family);
@@ -222,8 +234,7 @@ static void write_own_windows(FILE *out, const struct fleet *fleet)
 
 /* Alerts. */
 
-/* A failure alone is half of what such a probe did in five minutes, and says nothing. increase()
- * makes of one event up to 1.25 with scrapes a minute apart, and of two never less than 2. */
+/* A failure alone is half of what such a probe did in five minutes, and says nothing. */
 static void write_burn(FILE *out, const struct burn *burn)
 {
     const char *windows[] = {burn->long_window, burn->short_window};
@@ -233,7 +244,7 @@ static void write_burn(FILE *out, const struct burn *burn)
                 " > %s * (1 - slo:picket_slo_objective:ratio)\n      and\n",
                 windows[i], burn->factor);
     }
-    fprintf(out, "      slo:picket_slo_bad_events:increase%s > 1.5\n", burn->short_window);
+    fprintf(out, "      slo:picket_slo_bad_events:increase%s > 1\n", burn->short_window);
 }
 
 /* Both speeds of one severity are one alert: what goes from one to the other stays one page. */

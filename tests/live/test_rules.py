@@ -45,7 +45,7 @@ def setUpModule():
 
 def starts(alert, severity):
     """How often the alert began, over all that was played."""
-    firing = f'ALERTS{{alertname="{alert}",severity="{severity}",alertstate="firing"}}'
+    firing = f'ALERTS{{alertname="{alert}",severity=~"{severity}",alertstate="firing"}}'
     return f"sum(sum_over_time(count({firing} unless {firing} offset 1m)[7d:1m]))"
 
 
@@ -62,6 +62,15 @@ class History:
         self.epoch = "a"
         self.lines = {}  # series: [value of each minute]
         self.pushed_at = 0
+
+    def again(self, ago, minutes):
+        """The gateway was killed and shows for so long what it had so many minutes before."""
+        lines = self.lines.items()
+        old = {series: values[-ago] for series, values in lines if len(values) == self.minutes}
+        for _ in range(minutes):
+            for series, value in old.items():
+                self.put(series, value)
+            self.minutes += 1
 
     def put(self, series, value):
         values = self.lines.setdefault(series, [])
@@ -256,6 +265,26 @@ class Budget(RulesTest):
         self.play(day, (147, firing("PicketErrorBudgetBurn", "page"), 1),
                   (147, starts("PicketErrorBudgetBurn", "page"), 1),
                   (147, starts("PicketSiteSilent", "page"), None))
+
+
+    def test_gateway_that_comes_back_with_an_old_state_counts_nothing_again(self):
+        """Debian's Pushgateway writes one every five minutes. What was bad long ago is not new."""
+        day = History()
+        day.good, day.bad = 100000, 5000
+        day.run(2 * HOUR, 1, 0)
+        day.run(1, 0, 1)
+        day.run(2, 1, 0)
+        day.again(5, 3)
+        day.run(2 * HOUR, 1, 0)
+        events = "slo:picket_slo_%sevents:increase%s"
+        self.play(day, *((minute, starts("PicketErrorBudgetBurn", ".+"), None)
+                         for minute in (121, 127, 133, 245)),
+                  (133, f"sum({events % ('bad_', '1h')})", 1),
+                  (245, f"sum({events % ('bad_', '1d')})", 1),
+                  (245, f"sum({events % ('', '6h')}) < bool 250", 1))
+        restarts = f'picket_restarts_total{{{AGENT},epoch="a",cause="crash"}}'
+        self.play([{"series": restarts, "values": "40x60 39x3 40x57"}],
+                  (70, firing("PicketRestartLoop"), None))
 
 
 class Agents(RulesTest):
