@@ -61,7 +61,10 @@ static void judge_twice(struct crash_world *scratch, const struct crash_world *b
     const struct ledger_totals *again = store_published(&scratch->store);
     if (again->ordinal != once.ordinal || again->results != once.results ||
         store_ledger(&scratch->store)->epoch != epoch ||
-        memcmp(again->slis, once.slis, once.sli_count * sizeof once.slis[0]) != 0) {
+        memcmp(again->slis, once.slis, once.sli_count * sizeof once.slis[0]) != 0 ||
+        again->slos.count != once.slos.count ||
+        memcmp(again->slos.histories, once.slos.histories,
+               once.slos.count * sizeof once.slos.histories[0]) != 0) {
         crash_fail("I6", "recovering twice is not recovering once");
     }
 }

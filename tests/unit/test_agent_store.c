@@ -387,6 +387,25 @@ static void agent_tells_what_the_store_wrote_and_dropped(void **state)
 
 static struct ledger_totals before, after;
 
+/* What the budgets and burn rates come from, in every window. */
+static void assert_same_windows(const struct slo_book *a, const struct slo_book *b)
+{
+    assert_true(a->count > 0);
+    assert_int_equal(a->count, b->count);
+    for (unsigned i = 0; i < a->count; i++) {
+        const struct slo_history *p = &a->histories[i], *q = &b->histories[i];
+        assert_int_equal(a->targets[i], b->targets[i]);
+        for (unsigned w = 0; w <= SLO_BURN_WINDOWS; w++) {
+            usec_t window_us =
+                w < SLO_BURN_WINDOWS ? slo_burn_windows[w].duration_us : p->window_us;
+            struct slo_events have = slo_history_sum(p, window_us, p->last_ms);
+            struct slo_events had = slo_history_sum(q, window_us, p->last_ms);
+            assert_int_equal(have.good, had.good);
+            assert_int_equal(have.bad, had.bad);
+        }
+    }
+}
+
 static void kill_and_compare(void)
 {
     ledger_totals_copy(&before, &store_ledger(&world.agent.store)->totals);
@@ -407,6 +426,7 @@ static void kill_and_compare(void)
     for (unsigned i = 0; i < world.config.target_count; i++) {
         assert_memory_equal(&after.slis[i], &before.slis[i], sizeof after.slis[i]);
     }
+    assert_same_windows(&after.slos, &before.slos);
 }
 
 /* Kills whose moment is any: results, misses, push attempts, histograms go on to the last unit. */
