@@ -303,7 +303,8 @@ class Gateway(LiveTest):
 
     def power_is_cut(self, number):
         """At any moment, or a moment after the card is written to."""
-        moment, aimed = self.chance.uniform(0, 2 * COMMIT), self.chance.random() < 0.7
+        moment = self.chance.uniform(0, 2 * COMMIT)
+        aimed = number == 1 or self.chance.random() < 0.7
         late = self.chance.uniform(0, 0.02)
         time.sleep(moment)
         if aimed:

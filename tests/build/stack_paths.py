@@ -66,7 +66,8 @@ class Graph:
         self.sources = {path: path.read_text().splitlines()
                         for floor in FLOORS for path in (ROOT / floor).glob("*.[ch]")}
         indirect = []
-        for file in sorted(pathlib.Path(build).rglob("*.ci")):
+        for file in sorted(file for floor in FLOORS
+                           for file in (pathlib.Path(build) / floor).rglob("*.ci")):
             for line in file.read_text().splitlines():
                 self.read(line, indirect)
         self.by_member = self.members()

@@ -80,6 +80,31 @@ class Profiles(LiveTest):
                              f"watchdog    {profile['watchdog_device']}"):
                     self.assertIn(said, check)
 
+    def test_what_is_left_out_is_not_there(self):
+        source = self.folder / "source"
+        shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns("build", ".git"))
+        file = source / "boards" / "profiles" / "openwrt-router"
+        file.write_text(file.read_text() + "without = modbus\n")
+        for step in (["--preset", "openwrt-router"],
+                     ["--build", "--preset", "openwrt-router", "--target", "picketd"]):
+            done = self.cmake(*step, source=source)
+            self.assertEqual(done.returncode, 0, done.stdout[-3000:] + done.stderr[-3000:])
+        program = source / "build" / "openwrt-router" / "bin" / "picketd"
+        whole = ROOT / "build" / "openwrt-router" / "bin" / "picketd"
+        self.assertLess(program.stat().st_size, whole.stat().st_size - 20_000)
+        emulator = EMULATOR["armv7hf"]
+        said = subprocess.run([*emulator, program, "--version"], capture_output=True, text=True,
+                              check=True, timeout=60).stdout
+        self.assertIn("left out", said)
+        config = self.file("plc.conf", CONFIG + "[modbus plc]\naddress = tcp://127.0.0.1:502\n"
+                           "read = level holding 1 u16\n")
+        for built, text in ((program, "plc.conf:7: "), (whole, None)):
+            done = subprocess.run([*emulator, built, "check", "--no-files", config],
+                                  capture_output=True, text=True, timeout=60)
+            if text:
+                self.assertIn(text, done.stderr)
+            self.assertEqual(done.returncode, 2 if text else 0, done.stderr)
+
     def test_what_cannot_be_is_refused_at_once_and_in_one_line(self):
         source = self.folder / "source"
         shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns("build", ".git"))

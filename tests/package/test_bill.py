@@ -75,7 +75,7 @@ class Bill(BoxTest):
 
     def test_bill_names_what_is_linked_and_nothing_else(self):
         said = run(self.shared / "tree" / "usr" / "bin" / "picketd", "--version").stdout
-        for name in ("curl", "mbedtls", "c-ares", "modbus", "inih", "pcre2", "musl"):
+        for name in ("curl", "mbedtls", "c-ares", "modbus", "inih", "microhttpd", "pcre2", "musl"):
             self.assertIn(name, self.libraries)
         self.assertNotIn("cmocka", self.libraries)
         # The program tells the versions that are compiled into it.
