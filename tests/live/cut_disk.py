@@ -60,6 +60,17 @@ def own_mounts():
     mount("none", "/", "none", MS_REC | MS_PRIVATE)
 
 
+def missing():
+    """What this machine lacks for a CutDisk, or None; then the mounts from here on are our own."""
+    if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
+        return "needs root and /dev/fuse"
+    try:
+        own_mounts()
+    except OSError as error:
+        return str(error)
+    return None
+
+
 class Medium:
     """What the disk holds: durably, and as it is told to readers. Between the two stand the
     writes since the last flush."""

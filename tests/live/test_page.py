@@ -8,13 +8,16 @@ import http.client
 import json
 import os
 import pathlib
+import signal
 import socket
 import threading
 import time
 import unittest
 
+import cut_disk
 import support
 from browser import Browser
+from cut_disk import CutDisk
 from support import LiveTest, Target, free_port, parse_text, picketd, promtool, wait_until
 
 # Every text against what is behind it, by WCAG 2.2's relative luminance; the least ratio and where.
@@ -120,18 +123,47 @@ class Documents(PageTest):
         self.assertEqual((status, body), (200, ""))
         self.assertGreater(int(headers["Content-Length"]), 1000)
 
-    def test_ready_is_503_until_totals_are_known_and_at_the_end(self):
-        agent = self.start(self.http("slow", "/slow/0.3"))
-        self.assertEqual(self.get("/-/ready")[::2], (200, "ready\n"))
-        agent.wait_runs("slow", 1)
-        started = self.target.count("/slow/0.3")
-        wait_until(lambda: self.target.count("/slow/0.3") > started, "a run ends")
-        agent.process.terminate()
-        seen = set()
-        while agent.process.poll() is None:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                seen.add(self.get("/-/ready")[::2])
-        self.assertTrue(seen <= {(200, "ready\n"), (503, "stopping\n"), (0, "")}, seen)
+    def test_it_is_not_ready_and_tells_no_totals_while_the_store_opens(self):
+        why = cut_disk.missing()
+        if why:
+            self.skipTest(why)
+        agent = self.start()
+        agent.wait_runs("good", 2)
+        self.assertEqual(agent.terminate(), 0)
+        store = self.folder / "store.pk"
+        disk = CutDisk(self.folder / "medium", store.stat().st_size)
+        self.addCleanup(disk.close)
+        disk.load(store)
+        disk.fail(read=0)
+        agent.write(agent.config.read_text().replace(str(store), str(disk.path)))
+        agent.start()
+        wait_until(lambda: self.get("/-/ready")[::2] == (503, "starting\n"), "it is starting")
+        status, headers, text = self.get("/metrics")
+        self.assertEqual((status, text), (503, "totals are not known yet\n"))
+        self.assertEqual(headers.get("Retry-After"), "1")
+        self.assertEqual(self.get("/-/healthy")[0], 200)
+        self.assertRegex(self.get("/")[2], r"<dt>store</dt><dd>opening")
+        self.assertEqual(agent.status()["store"]["state"], "opening")
+        disk.heal()
+        wait_until(lambda: self.get("/-/ready")[::2] == (200, "ready\n"), "it is ready")
+        told = parse_text(self.get("/metrics")[2])
+        self.assertGreaterEqual(told.total("picket_probe_results_total", probe="good"), 2)
+        self.assertEqual(agent.terminate(), 0)
+
+    def test_it_is_not_ready_any_more_while_it_stops(self):
+        with socket.create_server(("127.0.0.1", 0)) as target:
+            target.settimeout(10 * support.PATIENCE)
+            agent = self.start(f"[http held]\nurl = http://127.0.0.1:{target.getsockname()[1]}/\n"
+                               "interval = 5s\ntimeout = 5s\n")
+            run, _ = target.accept()  # which does not end before it is closed
+            with run:
+                self.assertEqual(self.get("/-/ready")[::2], (200, "ready\n"))
+                agent.signal(signal.SIGTERM)
+                wait_until(lambda: self.get("/-/ready")[::2] == (503, "stopping\n"), "it stops")
+                self.assertEqual([self.get(path)[0] for path in ("/", "/metrics", "/-/healthy")],
+                                 [200] * 3)
+        self.assertEqual(agent.wait(), 0)
+        self.assertEqual(self.get("/-/ready")[0], 0)
 
     def test_an_address_in_use_costs_the_page_and_nothing_else(self):
         with socket.create_server(("127.0.0.1", self.port)):

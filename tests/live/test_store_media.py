@@ -5,7 +5,6 @@ nobody when the store moves to memory and back, and an agent that needs a restar
 PICKET_SEED repeats a run. Needs root and FUSE (cut_disk.py)."""
 
 import errno
-import os
 import unittest
 
 import cut_disk
@@ -16,22 +15,12 @@ from store_site import Site, StoreTest
 from support import picketd, wait_until
 
 
-def missing():
-    if os.geteuid() != 0 or not os.path.exists("/dev/fuse"):
-        return "needs root and /dev/fuse"
-    try:
-        cut_disk.own_mounts()
-    except OSError as error:
-        return str(error)
-    return None
-
-
 class Media(StoreTest):
     """The store's file is on a medium that fails on demand, and is whole again later."""
 
     def setUp(self):
         super().setUp()
-        why = missing()
+        why = cut_disk.missing()
         if why:
             self.skipTest(why)
 
