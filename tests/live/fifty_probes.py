@@ -1,12 +1,13 @@
 """A site as large as a branch has one: fifty probes of all kinds, each against a real server on
-loopback (nginx with an ECDSA and an RSA key, aiosmtpd, pymodbus), a store, and a Pushgateway."""
+loopback (nginx with an ECDSA and an RSA key, aiosmtpd, pymodbus), a store, a Pushgateway, and the
+status page."""
 
 import collections
 
 from aiosmtpd.controller import Controller
 
 from modbus_server import ModbusServer
-from support import Certificates, Nginx, Pushgateway, free_ports
+from support import Certificates, Nginx, Pushgateway, fetch, free_ports
 
 # By kind, how many of the fifty.
 PROBES = {"web": 12, "secure": 10, "mail": 8, "cert": 8, "device": 12}
@@ -40,6 +41,8 @@ flash = disk
 url = http://127.0.0.1:{gateway}
 interval = 2s
 timeout = 2s
+[status]
+listen = 127.0.0.1:{page}
 [defaults]
 interval = {interval}
 timeout = {interval}
@@ -68,7 +71,7 @@ class FiftyProbes:
         self.certificates = Certificates(folder)
         self.certificates.leaf("ecdsa")
         self.certificates.leaf("rsa", key=["rsa:2048"])
-        self.web, self.ecdsa, self.rsa, self.mail = free_ports(4)
+        self.web, self.ecdsa, self.rsa, self.mail, self.page = free_ports(5)
         test.closing(Nginx(folder, NGINX.format(web=self.web, ecdsa=self.ecdsa, rsa=self.rsa,
                                                 folder=folder), self.web))
         controller = Controller(Mail(), hostname="127.0.0.1", port=self.mail)
@@ -85,7 +88,8 @@ class FiftyProbes:
         """`trust` are the TLS keys of those probes that have some."""
         if trust is None:
             trust = f"ca_file = {self.certificates.path('ca.pem')}\n"
-        text = CONFIG.format(folder=self.folder, gateway=self.gateway.port, interval=interval)
+        text = CONFIG.format(folder=self.folder, gateway=self.gateway.port, page=self.page,
+                             interval=interval)
         number = collections.Counter()
         for name in NAMES:
             kind = name.split("-")[0]
@@ -95,6 +99,14 @@ class FiftyProbes:
                 device=self.devices[number[kind] % DEVICES].port)
             number[kind] += 1
         return text
+
+    def read_page(self, *paths):
+        """Documents of the status page, each of which names all probes."""
+        for path in paths:
+            text = fetch(f"http://127.0.0.1:{self.page}{path}")
+            missing = [name for name in NAMES if name not in text]
+            if missing:
+                raise AssertionError(f"{path} lacks {missing}: {text[:500]}")
 
 
 class Mail:

@@ -2,7 +2,7 @@
 
 Guards against tables that are touched as a whole, buffers that stay, and paths that go deeper than
 a thread's stack. The stack's lowest byte that was ever written tells how deep a thread has been;
-TLS with RSA and with ECDSA, regular expressions, Modbus, store and push all run."""
+TLS with RSA and with ECDSA, regular expressions, Modbus, store, push and status page all run."""
 
 import os
 import pathlib
@@ -59,14 +59,20 @@ def memory(pid):
 @unittest.skipIf(SANITIZED, "sanitizers have shadows")
 class Footprint(LiveTest):
     def test_fifty_probes_of_all_kinds(self):
-        agent = self.agent(FiftyProbes(self).config("3s"))
+        site = FiftyProbes(self)
+        agent = self.agent(site.config("3s"))
         for name in NAMES:
             agent.wait_runs(name, RUNS, 60)
         agent.status()
+        site.read_page("/")
         used, parent = memory(agent.worker), memory(agent.pid)  # reading stacks makes them resident
+        # Told, and not limited: who is scraped has that text in memory beside the push's.
+        site.read_page("/status.json", "/metrics")
+        scraped = memory(agent.worker)["VmHWM"]
         deepest = self.deepest(agent)
         print(f"\n{len(NAMES)} probes: resident {used['VmRSS']} KiB, greatest {used['VmHWM']}; "
-              f"{used['RssAnon']} its own, {used['RssFile']} of files; parent {parent['VmRSS']}")
+              f"{used['RssAnon']} its own, {used['RssFile']} of files; parent {parent['VmRSS']}; "
+              f"greatest once scraped {scraped}")
         for kind, (depth, size) in deepest.items():
             print(f"stack of {kind:7} {depth:6} bytes of {size}")
         for kind, (depth, size) in deepest.items():

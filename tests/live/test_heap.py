@@ -1,12 +1,10 @@
 """What the agent takes from the heap once it runs: nothing by itself. Fifty probes of all kinds run
-with store and push, and every allocation is counted for whose code it was made in.
+with store, push and status page, and every allocation is counted for whose code it was made in.
 
 Guards against a heap that grows or breaks up in years of running: our own code takes what it needs
 before the first probe runs. Its libraries do take and give back; what they held at most is told."""
 
 import mmap
-import os
-import shutil
 import struct
 import subprocess
 import unittest
@@ -16,6 +14,7 @@ from fifty_probes import NAMES, FiftyProbes
 from support import BUILD, PICKETD, SANITIZED, LiveTest, ask
 
 RUNS = 4  # of each probe: reused connections and resumed sessions come with the second
+DOCUMENTS = "/", "/status.json", "/metrics"  # read after each run
 WATCH = BUILD / "tests" / "heap_watch.so"
 # What libraries may hold together at most, in KiB, on this 64-bit machine.
 LIBRARIES_KIB = 2048
@@ -72,9 +71,12 @@ class Heap(LiveTest):
         return self.agent(site.config("5s"), env=env), counts
 
     def test_nothing_is_allocated_after_start(self):
-        agent, path = self.watched(FiftyProbes(self))
-        for name in NAMES:
-            agent.wait_runs(name, RUNS, 60)
+        site = FiftyProbes(self)
+        agent, path = self.watched(site)
+        for runs in range(1, RUNS + 1):
+            for name in NAMES:
+                agent.wait_runs(name, runs, 60)
+            site.read_page(*DOCUMENTS)
         ask(agent.socket, b"text\n")
         for target in agent.status()["targets"]:
             self.assertEqual(target["results"]["failure"], 0, target)
@@ -83,6 +85,8 @@ class Heap(LiveTest):
         for process in (parent, worker):
             self.assertEqual((process.started, process.late(), process.culprits()), (1, 0, []))
         self.assertGreater(worker.owners["probes"][0], len(NAMES), "the count counts nothing")
+        self.assertGreater(worker.owners["microhttpd"][1], len(DOCUMENTS) * RUNS,
+                           "nobody has read the page")
         print(f"\n{'':10}   at most KiB   now KiB   calls after start, {len(NAMES)} probes")
         for owner, (_, late, live, peak) in worker.owners.items():
             print(f"{owner:10} {peak / 1024:13.1f} {live / 1024:9.1f} {late:9}")
