@@ -322,14 +322,17 @@ class Agents(RulesTest):
 
     def test_certificate_is_one_alert_at_a_time_and_pages_at_last(self):
         day = 86400
-        rows = ((31, None, None), (29, "ticket", 1), (13, "ticket", 1), (2, "page", 1),
-                (-1, "page", 1))
-        for left, severity, count in rows:
+        rows = ((31, None, None), (29, "ticket", "30d"), (13, "ticket", "14d"), (2, "page", "3d"),
+                (-1, "page", "3d"))
+        for left, severity, within in rows:
+            count = severity and 1
+            labels = f'severity="{severity}",within="{within}",alertstate="firing"'
             with self.subTest(left):
                 series = [{"series": f"probe_ssl_earliest_cert_expiry{{{LABELS}}}",
                            "values": f"{left * day}x30"}]
                 self.play(series, (20, firing("PicketCertificateExpires"), count),
-                          (20, firing("PicketCertificateExpires", severity or "x"), count))
+                          (20, f'count(ALERTS{{alertname="PicketCertificateExpires",{labels}}})',
+                           count))
 
     def test_store_restarts_clock_and_refused_pushes_are_tickets(self):
         restarts = f'picket_restarts_total{{{AGENT},epoch="a",cause="%s"}}'
