@@ -5,6 +5,9 @@
 
 #include "logger.h"
 
+/* Calls in a row. One may fail while procd is busy. */
+#define PROCD_FAILURES 3
+
 void feeder_init(struct feeder *feeder)
 {
     *feeder = (struct feeder){.owner = WATCHDOG_OWNER_NONE};
@@ -109,8 +112,25 @@ static const char *describe(const struct recovery *recovery)
     return recovery->ran ? "running" : "starting";
 }
 
+/* Whether a call was obeyed is known only behind its end. */
+static void tell_of_procd(struct feeder *feeder, const struct recovery *recovery)
+{
+    bool deaf = feeder->owner == WATCHDOG_OWNER_PROCD && feeder->procd.failures >= PROCD_FAILURES;
+    if (deaf && !feeder->procd_deaf) {
+        logger_printf(
+            recovery->logger, LOG_LEVEL_ERROR,
+            "watchdog: procd does not obey (ubus call service watchdog failed %u times in "
+            "a row): it may not be watching",
+            feeder->procd.failures);
+    } else if (!deaf && feeder->procd_deaf) {
+        logger_printf(recovery->logger, LOG_LEVEL_INFO, "watchdog: procd obeys again");
+    }
+    feeder->procd_deaf = deaf;
+}
+
 void feeder_tell(struct feeder *feeder, const struct recovery *recovery)
 {
+    tell_of_procd(feeder, recovery);
     unsigned state = 1u + (unsigned)recovery->phase;
     state = 4 * state + (recovery->life == LIFE_NONE ? 2u : 0u) + (recovery->ran ? 1u : 0u);
     if (!feeder->told_ready && recovery->ran) {

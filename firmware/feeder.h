@@ -17,6 +17,7 @@ struct feeder {
     struct watchdog_device device;
     struct procd procd;
     struct notify notify;
+    bool procd_deaf; /* as last told */
     bool told_ready;
     unsigned told; /* what the last status text was of; 0: none yet */
 };
@@ -32,7 +33,8 @@ bool feeder_found_running(const struct recovery_settings *settings);
 /* Carries out the orders about the watchdog, and tells `recovery` how it went. */
 void feeder_obey(struct feeder *feeder, struct recovery *recovery,
                  const struct recovery_orders *orders, usec_t now_us);
-/* Tells the service manager that we are ready, and how we are, when that is news. */
+/* Tells the service manager that we are ready, and how we are, when that is news; and the log when
+ * one does not listen. */
 void feeder_tell(struct feeder *feeder, const struct recovery *recovery);
 /* The end was asked for. */
 void feeder_stopping(struct feeder *feeder);

@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,9 @@
 enum { MODE_OFF = 0, MODE_PASSIVE = 1 };
 
 enum { ARGUMENT_BYTES = 3 * PROCD_NAME_BYTES };
+
+/* What could not be run at all, as a shell would say it. */
+#define EXIT_NOT_RUN 127
 
 static const char *find_program(void)
 {
@@ -49,32 +51,38 @@ static void set_name(char name[PROCD_NAME_BYTES], const char *variable, const ch
     (void)snprintf(name, PROCD_NAME_BYTES, "%s", is_name(text) ? text : "");
 }
 
-/* Our signals are held back or ignored, which a program that is started would inherit. Its output
- * is nobody's. */
+/* The child. Our signals are held back or ignored, which a program that is started would inherit;
+ * its output is nobody's. */
+static _Noreturn void run(const char *program, char *const arguments[])
+{
+    sigset_t none;
+    int null = open("/dev/null", O_RDWR);
+
+    if (null >= 0) {
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDOUT_FILENO);
+    }
+    if (null > STDERR_FILENO) {
+        (void)close(null);
+    }
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)execv(program, arguments);
+    _exit(EXIT_NOT_RUN);
+}
+
+/* Not posix_spawn(3), which takes from the heap for what it is to open. */
 static bool spawn(pid_t *pid, const char *program, char *const arguments[])
 {
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    sigset_t none, broken_pipe;
-    bool spawned = false;
-
-    if (posix_spawn_file_actions_init(&files) != 0) {
+    if (access(program, X_OK) != 0) {
         return false;
     }
-    (void)sigemptyset(&none);
-    (void)sigemptyset(&broken_pipe);
-    (void)sigaddset(&broken_pipe, SIGPIPE);
-    if (posix_spawnattr_init(&attributes) == 0) {
-        (void)posix_spawnattr_setsigmask(&attributes, &none);
-        (void)posix_spawnattr_setsigdefault(&attributes, &broken_pipe);
-        (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        spawned = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0) == 0 &&
-                  posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0) == 0 &&
-                  posix_spawn(pid, program, &files, &attributes, arguments, environ) == 0;
-        (void)posix_spawnattr_destroy(&attributes);
+    *pid = fork();
+    if (*pid == 0) {
+        run(program, arguments);
     }
-    (void)posix_spawn_file_actions_destroy(&files);
-    return spawned;
+    return *pid > 0;
 }
 
 /* One call at a time, so that a ubus that hangs does not pile up processes. */

@@ -12,7 +12,7 @@
  * nothing else. So ours must not. procd keeps the mode for the instance's next life, and its timer
  * then runs from the start on.
  *
- * Thread rule: one thread. Memory: the struct, no heap of ours. Nothing waits. */
+ * Thread rule: one thread. Memory: the struct, no heap. Nothing waits. */
 #ifndef PICKET_PROCD_H
 #define PICKET_PROCD_H
 
