@@ -190,10 +190,11 @@ const struct config_key config_watchdog_keys[WATCHDOG_KEY_COUNT] = {
     [WATCHDOG_SUBSYSTEM_RESTARTS] = {.name = "subsystem_restarts",
                                      .type = SETTING_INTEGER,
                                      .min = 0,
-                                     .max = 100,
+                                     .max = 100, /* MODBUS_WRITE_OFFS_MAX */
                                      .fallback = "3",
-                                     .help = "restarts of a push or a Modbus worker within "
-                                             "restart_window; then the agent is restarted"},
+                                     .help = "restarts of the push, or of one Modbus endpoint's "
+                                             "thread, within restart_window; then the agent is "
+                                             "restarted"},
     [WATCHDOG_RESTARTS] = {.name = "restarts",
                            .type = SETTING_INTEGER,
                            .min = 2,

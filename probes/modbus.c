@@ -59,8 +59,17 @@ static enum error load_values(const struct config *config, const struct config_s
     return ERROR_NONE;
 }
 
-static enum error open_parts(struct modbus_prepared *prepared, const char *instance, char *why,
-                             size_t why_size)
+static struct modbus_patience patience_of(const struct config *config)
+{
+    const struct config_section *section = &config->watchdog;
+
+    return (struct modbus_patience){
+        .write_offs = (unsigned)config_number(config, section, WATCHDOG_SUBSYSTEM_RESTARTS),
+        .window_us = config_number(config, section, WATCHDOG_RESTART_WINDOW)};
+}
+
+static enum error open_parts(struct modbus_prepared *prepared, const char *instance,
+                             struct modbus_patience patience, char *why, size_t why_size)
 {
     enum error error = modbus_target_parse(instance, &prepared->target, why, why_size);
 
@@ -70,7 +79,7 @@ static enum error open_parts(struct modbus_prepared *prepared, const char *insta
     (void)snprintf(why, why_size, "%s", "no memory or descriptor left");
     error = modbus_link_new(&prepared->target, prepared->unit, &prepared->link);
     if (error == ERROR_NONE) {
-        error = modbus_worker_open(&prepared->target, &prepared->worker);
+        error = modbus_worker_open(&prepared->target, patience, &prepared->worker);
         if (error != ERROR_NONE) {
             modbus_link_free(prepared->link);
         }
@@ -102,7 +111,8 @@ static enum error modbus_open(const struct config *config, const struct config_p
     prepared->count = count;
     error = load_values(config, section, prepared, why, why_size);
     if (error == ERROR_NONE) {
-        error = open_parts(prepared, config_instance(config, target), why, why_size);
+        error = open_parts(prepared, config_instance(config, target), patience_of(config), why,
+                           why_size);
     }
     if (error != ERROR_NONE) {
         free(prepared);

@@ -3,20 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WRITE_OFFS = 3 };
-#define WRITE_OFFS_WINDOW_US (10 * USEC_PER_MINUTE)
-
 struct modbus_worker {
     struct modbus_worker *next;
     unsigned users;
     struct modbus_target target;
     struct modbus_ticket *queue;
-    struct modbus_thread *thread;      /* NULL: one was written off, and no other was to be had */
-    struct modbus_link **lent;         /* where the last job's link comes from */
-    usec_t hangs_us;                   /* when the last job's thread counts as hanging */
-    unsigned written_off;              /* so far … */
-    usec_t written_off_us[WRITE_OFFS]; /* … and when, the last ones in turn */
-    struct vitals *vitals;             /* NULL: nobody watches */
+    struct modbus_thread *thread; /* NULL: one was written off, and no other was to be had */
+    struct modbus_link **lent;    /* where the last job's link comes from */
+    usec_t hangs_us;              /* when the last job's thread counts as hanging */
+    struct modbus_patience patience;
+    unsigned written_off;                         /* so far … */
+    usec_t written_off_us[MODBUS_WRITE_OFFS_MAX]; /* … and when, the last ones in turn */
+    struct vitals *vitals;                        /* NULL: nobody watches */
     unsigned row;
 };
 
@@ -55,7 +53,8 @@ static void worker_free(struct modbus_worker *worker)
     free(worker);
 }
 
-enum error modbus_worker_open(const struct modbus_target *target, struct modbus_worker **out)
+enum error modbus_worker_open(const struct modbus_target *target, struct modbus_patience patience,
+                              struct modbus_worker **out)
 {
     struct modbus_worker *worker = workers;
 
@@ -67,6 +66,7 @@ enum error modbus_worker_open(const struct modbus_target *target, struct modbus_
         if (worker == NULL) {
             return ERROR_EXHAUSTED;
         }
+        worker->patience = patience;
     }
     worker->users++;
     *out = worker;
@@ -114,10 +114,15 @@ static void write_off(struct modbus_worker *worker, struct modbus_thread *fresh)
 /* Without another thread there is no point in writing one off. */
 static void replace(struct modbus_worker *worker, usec_t now_us)
 {
-    usec_t *oldest_us = &worker->written_off_us[worker->written_off % WRITE_OFFS];
+    const struct modbus_patience *patience = &worker->patience;
     struct modbus_thread *fresh;
+    usec_t *oldest_us;
 
-    if (worker->written_off >= WRITE_OFFS && now_us - *oldest_us < WRITE_OFFS_WINDOW_US) {
+    if (patience->write_offs == 0) {
+        return;
+    }
+    oldest_us = &worker->written_off_us[worker->written_off % patience->write_offs];
+    if (worker->written_off >= patience->write_offs && now_us - *oldest_us < patience->window_us) {
         return;
     }
     fresh = modbus_thread_new();

@@ -6,7 +6,7 @@
  *
  * A thread that still has not come back from an abandoned job when three times the job's budget,
  * and 15 s at least, have passed since its submission hangs: it is written off, and another takes
- * its place. Three times within ten minutes; after that it is not helped any more, and its row,
+ * its place. As often as `subsystem_restarts` allows; then it is not helped any more, and its row,
  * which stays armed, tells whoever watches that only a new process can help.
  *
  * Thread rule: all functions are for the loop's thread. Memory: two allocations per endpoint,
@@ -29,8 +29,17 @@ struct modbus_ticket {
     struct modbus_ticket *next;
 };
 
-/* The worker of `target`'s endpoint. ERROR_EXHAUSTED: no descriptor or memory. */
+/* How many threads may be written off within how long. */
+struct modbus_patience {
+    unsigned write_offs; /* at most MODBUS_WRITE_OFFS_MAX */
+    usec_t window_us;
+};
+#define MODBUS_WRITE_OFFS_MAX 100
+
+/* The worker of `target`'s endpoint; its patience is that of who opens it first. ERROR_EXHAUSTED:
+ * no descriptor or memory. */
 MUST_CHECK enum error modbus_worker_open(const struct modbus_target *target,
+                                         struct modbus_patience patience,
                                          struct modbus_worker **out);
 /* The endpoint's signs of life are in `row` from now on, if they are in none yet. `vitals` is
  * borrowed until the last close. */

@@ -24,6 +24,8 @@
 
 enum { TASKS_MAX = 64 };
 
+static struct modbus_patience patience = {.write_offs = 3, .window_us = 10 * USEC_PER_MINUTE};
+
 /* --- A thread that hangs --- */
 
 struct frozen {
@@ -137,7 +139,7 @@ static void desk_open(struct desk *desk, enum peer_habit habit)
                      ERROR_NONE);
     assert_int_equal(modbus_link_new(&desk->target, 17, &desk->link), ERROR_NONE);
     desk->task_count = list_tasks(desk->tasks);
-    assert_int_equal(modbus_worker_open(&desk->target, &desk->worker), ERROR_NONE);
+    assert_int_equal(modbus_worker_open(&desk->target, patience, &desk->worker), ERROR_NONE);
     modbus_worker_watch(desk->worker, &vitals, ROW);
     modbus_worker_watch(desk->worker, &vitals, ROW + 1); /* a later target changes nothing */
     assert_int_equal(modbus_worker_start(desk->worker), ERROR_NONE);
@@ -356,6 +358,39 @@ static void after_three_in_ten_minutes_only_the_row_tells(void **state)
     desk_close(&desk);
 }
 
+/* The first `patience.write_offs` of three hangs are helped. */
+static void expect_help(unsigned write_offs)
+{
+    const struct modbus_patience usual = patience;
+    struct frozen frozen[3];
+    struct desk desk;
+
+    patience.write_offs = write_offs;
+    desk_open(&desk, PEER_SILENT);
+    unsigned threads = count_threads();
+    for (unsigned i = 0; i <= write_offs; i++) {
+        frozen[i] = desk_hang(&desk);
+        desk.now_us += HANGS_US;
+        modbus_worker_tend(desk.worker, desk.now_us);
+        assert_int_equal(replaced(), i < write_offs ? i + 1 : write_offs);
+    }
+    assert_true(row_is_armed());
+    for (unsigned i = 0; i <= write_offs; i++) {
+        thaw(&frozen[i]);
+    }
+    expect_threads(threads);
+    desk_close(&desk);
+    patience = usual;
+}
+
+static void as_many_threads_are_written_off_as_were_asked_for(void **state)
+{
+    (void)state;
+    for (unsigned write_offs = 0; write_offs < 3; write_offs++) {
+        expect_help(write_offs);
+    }
+}
+
 static void closing_does_not_wait_for_a_thread_that_hangs(void **state)
 {
     (void)state;
@@ -391,7 +426,7 @@ static void the_last_but_one_to_close_leaves_an_endpoint_that_works(void **state
     desk_open(&desk, PEER_SILENT);
     assert_int_equal(modbus_link_new(&desk.target, 18, &other), ERROR_NONE);
     struct modbus_worker *same;
-    assert_int_equal(modbus_worker_open(&desk.target, &same), ERROR_NONE);
+    assert_int_equal(modbus_worker_open(&desk.target, patience, &same), ERROR_NONE);
     assert_ptr_equal(same, desk.worker);
     struct frozen frozen = desk_hang(&desk);
     modbus_worker_close(desk.worker, &desk.link);
@@ -444,6 +479,7 @@ int main(void)
         cmocka_unit_test(a_thread_that_hangs_is_replaced_and_frees_itself_when_it_is_back),
         cmocka_unit_test(a_thread_that_is_back_in_time_is_kept),
         cmocka_unit_test(after_three_in_ten_minutes_only_the_row_tells),
+        cmocka_unit_test(as_many_threads_are_written_off_as_were_asked_for),
         cmocka_unit_test(closing_does_not_wait_for_a_thread_that_hangs),
         cmocka_unit_test(the_last_but_one_to_close_leaves_an_endpoint_that_works),
         cmocka_unit_test(targets_of_one_endpoint_share_the_row_of_the_first),
