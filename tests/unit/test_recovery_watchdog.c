@@ -86,6 +86,34 @@ static void it_is_fed_at_its_pace_or_faster_where_less_was_granted(void **state)
     }
 }
 
+static void count_short(void *context, enum log_level level, const char *text)
+{
+    unsigned *count = context;
+    *count += level == LOG_LEVEL_WARNING &&
+                      strstr(text, "an agent that hangs is not restarted in that time") != NULL
+                  ? 1
+                  : 0;
+}
+
+/* What the driver grants is not known before it is asked, so no check of a file can tell. */
+static void a_grant_in_which_nothing_can_be_mended_is_warned_of(void **state)
+{
+    static const struct {
+        usec_t granted_us;
+        unsigned warnings;
+    } rows[] = {{0, 0}, {60 * SEC, 0}, {7 * SEC, 0}, {7 * SEC - 1, 1}, {SEC, 1}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        unsigned warnings = 0;
+        struct logger logger = {.context = &warnings, .write = count_short};
+        begin_owned(WATCHDOG_OWNER_DEVICE);
+        world.recovery.logger = &logger;
+        world.grant.timeout_us = rows[i].granted_us;
+        pass(10 * SEC);
+        assert_int_equal(warnings, rows[i].warnings);
+    }
+}
+
 static void it_is_not_fed_for_an_agent_that_is_being_ended(void **state)
 {
     (void)state;
@@ -414,6 +442,7 @@ int main(void)
         cmocka_unit_test(a_watchdog_is_started_when_its_owner_allows),
         cmocka_unit_test(a_watchdog_that_cannot_be_started_is_tried_each_minute),
         cmocka_unit_test(it_is_fed_at_its_pace_or_faster_where_less_was_granted),
+        cmocka_unit_test(a_grant_in_which_nothing_can_be_mended_is_warned_of),
         cmocka_unit_test(it_is_not_fed_for_an_agent_that_is_being_ended),
         cmocka_unit_test(it_is_fed_between_two_lives),
         cmocka_unit_test(a_budget_that_is_used_up_stops_it),

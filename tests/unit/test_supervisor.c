@@ -1,6 +1,6 @@
 /* Guards against: memory that a crash takes along, a crash that is mistaken for an end in order or
- * for a refusal, a refusal that ends an agent which had run, a SIGTERM that is lost between two
- * lives, orphans that nobody reaps. */
+ * for a refusal, one by the kernel for want of memory that is called another, a refusal that ends
+ * an agent which had run, a SIGTERM that is lost between two lives, orphans that nobody reaps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,9 +12,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,8 +30,9 @@
 
 /* What one life of the scripted agent does. */
 struct act {
-    enum { ACT_RETURN, ACT_EXIT, ACT_RAISE } kind;
-    int number; /* what it returns, its exit code, or the signal that ends it */
+    enum { ACT_RETURN, ACT_EXIT, ACT_RAISE, ACT_STARVE } kind;
+    int number; /* what it returns, its exit code, or the signal that ends it, and with ACT_STARVE
+                   just after the kernel has killed somebody for want of memory */
     bool waits; /* first for the parent's word to stop */
     bool leaves_an_orphan;
 };
@@ -46,6 +49,15 @@ struct stage {
     int reports[2];
     pid_t supervisor;
 };
+
+/* The kernel's count, which a test cannot make it raise without killing somebody. */
+static _Atomic uint64_t *kernel_kills;
+
+uint64_t __wrap_oom_kills(void);
+uint64_t __wrap_oom_kills(void)
+{
+    return kernel_kills != NULL ? atomic_load(kernel_kills) : 0;
+}
 
 static pid_t leave_orphan(void)
 {
@@ -79,7 +91,10 @@ static enum supervised_end play(void *context, struct supervised *supervised)
         sigaddset(&stop, SIGNALS_PARENT_STOP);
         sigwait(&stop, &number);
     }
-    if (act->kind == ACT_RAISE) {
+    if (act->kind == ACT_STARVE) {
+        atomic_fetch_add(kernel_kills, 1);
+    }
+    if (act->kind == ACT_RAISE || act->kind == ACT_STARVE) {
         signal(act->number, SIG_DFL); /* a sanitizer would catch it */
         raise(act->number);
     }
@@ -171,6 +186,32 @@ static void memory_outlives_crashes_and_reloads_and_each_life_knows_its_cause(vo
         assert_int_equal(report.region_last, i);
     }
     assert_int_equal(stop(&stage), SUPERVISED_STOPPED);
+}
+
+static void a_kill_for_want_of_memory_is_told_from_others(void **state)
+{
+    static const struct {
+        struct act act;
+        enum cause cause;
+    } rows[] = {
+        {{ACT_STARVE, SIGKILL, false, false}, CAUSE_MEMORY},
+        {{ACT_RAISE, SIGKILL, false, false}, CAUSE_CRASH},
+        {{ACT_STARVE, SIGSEGV, false, false}, CAUSE_CRASH}, /* another process was killed */
+    };
+    (void)state;
+    kernel_kills =
+        mmap(NULL, sizeof *kernel_kills, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(kernel_kills != MAP_FAILED);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        struct stage stage = {.acts = {rows[i].act, {ACT_RETURN, SUPERVISED_STOPPED, true, false}}};
+        open_stage(&stage, NULL);
+        next_report(&stage);
+        struct report report = next_report(&stage);
+        assert_int_equal(report.told.before.cause, rows[i].cause);
+        assert_int_equal(stop(&stage), SUPERVISED_STOPPED);
+    }
+    assert_int_equal(munmap(kernel_kills, sizeof *kernel_kills), 0);
+    kernel_kills = NULL;
 }
 
 static void only_the_first_life_may_refuse_to_start(void **state)
@@ -302,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_outlives_crashes_and_reloads_and_each_life_knows_its_cause),
+        cmocka_unit_test(a_kill_for_want_of_memory_is_told_from_others),
         cmocka_unit_test(only_the_first_life_may_refuse_to_start),
         cmocka_unit_test(an_end_that_nobody_asked_for_is_a_crash),
         cmocka_unit_test(whatever_the_child_does_when_it_is_to_stop_there_is_no_next),
