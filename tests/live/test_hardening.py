@@ -418,6 +418,21 @@ class Start(HardeningTest):
         self.assertEqual(done.returncode, 1)
         self.assertIn("sandbox: no-such-user: no such user", done.stderr)
 
+    @unittest.skipUnless(shutil.which("strace"), "needs strace, to have a kernel without it")
+    def test_a_kernel_without_landlock_is_warned_of_and_refused_where_all_is_asked_for(self):
+        agent = self.agent("", start=False, prefix=[
+            "strace", "-f", "-D", "-qq", "-o", "/dev/null", "-e", "trace=landlock_create_ruleset",
+            "-e", "inject=landlock_create_ruleset:error=ENOSYS"])
+        agent.write(self.site("").read_text())
+        agent.start()
+        self.assertRegex(agent.log(), "warning: sandbox: this kernel has no Landlock: it is done "
+                                      r"without\n.*sandbox: user root, no capabilities, seccomp\n")
+        self.assertEqual(agent.terminate(), 0)
+        agent.write(self.site("sandbox = strict").read_text())
+        agent.spawn()
+        self.assertEqual(agent.wait(), 1)
+        self.assertIn("error: sandbox: this kernel has no Landlock, and sandbox = strict", agent.log())
+
     def test_without_a_supervisor_there_is_no_change_of_user(self):
         done = picketd("run", "--no-supervisor", "-c", self.site(f"user = {USER}"))
         self.assertEqual(done.returncode, 1)

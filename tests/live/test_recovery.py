@@ -547,6 +547,30 @@ class Watchdogs(StoreTest):
                                            "running"])
         one.settle()
 
+    def test_systemd_is_asked_for_a_reset_when_safe_mode_cannot_be_left(self):
+        """Once, behind an orderly end that has it on record; then it is told nothing more."""
+        notify = self.closing(NotifySocket(self.folder / "notify"))
+        one = WatchedSite(self, "reset", "device = systemd\nreboot = on\nhang = 1s\nabort = 500ms\n"
+                          "restarts = 2\nsafe_time = 1h\nrejoin_tries = 1", env={
+                              "NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "3000000"})
+        canary = next(iter(one.urls.values()))
+        one.begin()
+        for _ in range(3):
+            worker, told = one.new_worker(), len(self.targets.served(canary))
+            # Its start is on record with the results that came behind it.
+            wait_until(lambda: one.series().total("picket_probe_results_total", instance=canary) >=
+                       told + 10, f"results are told: {one.agent.log()[-2000:]}", 30)
+            os.kill(worker, signal.SIGKILL)
+            wait_until(lambda: worker not in one.agent.children(), "the crash is noticed")
+        one.agent.moment("safe mode could not be left 1 times: the board is reset")
+        asked = wait_until(lambda: notify.moments("WATCHDOG=trigger"), "a reset is asked for", 20)
+        self.assertEqual(one.agent.children(), [])
+        time.sleep(4)  # longer than what was granted
+        self.assertEqual(notify.moments("WATCHDOG=trigger"), asked)
+        self.assertEqual(notify.moments("WATCHDOG=1", asked[0] + 0.02), [])
+        self.assertEqual(one.agent.children(), [])
+        self.assertEqual(one.agent.terminate(), 0)
+
     def test_a_device_is_fed_while_the_agent_is_well_and_let_go_at_an_orderly_end(self):
         sink = self.closing(Sink(pathlib.Path(f"/dev/shm/picket-test-{os.getpid()}")))
         one = WatchedSite(self, "device", f"device = {sink.path}\nfeed = 1s\nhang = 1s\nabort = 4s")
