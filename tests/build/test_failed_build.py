@@ -120,6 +120,10 @@ class Build(LiveTest):
                 package = "gcc" if native else "gcc-" + triplet.replace("_", "-")
                 self.assertIn(f"apt-get install {package})", line)
                 self.assertFalse(self.cache.exists())
+        # Once it is there, the same command goes on in the same folder.
+        done = subprocess.run(["cmake", "-S", ROOT, "-B", self.folder / "build", "--preset", preset],
+                              capture_output=True, text=True, timeout=500)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_file_with_another_hash_is_refused_and_not_kept(self):
         self.all_tools_but("apt.*", "wget", "curl", "cmake")
