@@ -46,8 +46,12 @@ static const char *const action_names[] = {"verify", "stats", "dump", NULL};
 static const char *const format_names[] = {"text", "json", "csv", "prom", NULL};
 static const char *const outcome_names[] = {"success", "failure", "unknown", NULL};
 
+enum { ARGUMENTS = 2 }; /* ACTION FILE */
+
 struct options {
     enum action action;
+    const char *arguments[ARGUMENTS];
+    int argument_count; /* that were given */
     const char *file, *since, *until;
     const char *from, *to; /* of an incident; NULL: none was asked for */
     const char *config;
@@ -110,17 +114,17 @@ static int take_option(int letter, int argc, char **argv, struct options *option
     }
 }
 
-static int check_options(int argc, char **argv, struct options *options)
+static int check_options(struct options *options)
 {
-    if (argc - optind != 2) {
+    if (options->argument_count != ARGUMENTS) {
         return verbs_usage_error("store", "say verify, stats or dump, and one FILE");
     }
-    int action = find_word(action_names, argv[optind]);
+    int action = find_word(action_names, options->arguments[0]);
     if (action < 0) {
-        return unknown_word("action", action_names, argv[optind]);
+        return unknown_word("action", action_names, options->arguments[0]);
     }
     options->action = (enum action)action;
-    options->file = argv[optind + 1];
+    options->file = options->arguments[1];
     if (options->action != ACTION_DUMP &&
         (options->format == DUMP_CSV || options->format == DUMP_PROM)) {
         return verbs_usage_error("store", "'%s' has no format '%s'", action_names[action],
@@ -140,7 +144,17 @@ static int check_options(int argc, char **argv, struct options *options)
     return -1;
 }
 
-/* Returns an exit code, or -1 to go on. */
+static void take_argument(const char *argument, struct options *options)
+{
+    if (options->argument_count < ARGUMENTS) {
+        options->arguments[options->argument_count] = argument;
+    }
+    options->argument_count++;
+}
+
+/* Arguments are taken here, one by one (+): where getopt_long(3) sorts them behind the options,
+ * each C library does it at another moment, and TO would not always stand behind FROM. Returns an
+ * exit code, or -1 to go on. */
 static int parse(int argc, char **argv, struct options *options)
 {
     static const struct option table[] = {{"config", required_argument, NULL, 'c'},
@@ -154,7 +168,15 @@ static int parse(int argc, char **argv, struct options *options)
                                           {0}};
     int letter, code = -1;
     opterr = 0; /* getopt would not name the program */
-    while (code < 0 && (letter = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+    while (code < 0) {
+        letter = getopt_long(argc, argv, "+h", table, NULL);
+        if (letter == -1 && optind >= argc) {
+            break;
+        }
+        if (letter == -1) {
+            take_argument(argv[optind++], options);
+            continue;
+        }
         if (letter == 'h') {
             printf("Usage: %s store verify|stats|dump [OPTIONS] FILE\n\n%s", verbs_program(), help);
             return EXIT_CODE_OK;
@@ -164,7 +186,7 @@ static int parse(int argc, char **argv, struct options *options)
         }
         code = take_option(letter, argc, argv, options);
     }
-    return code < 0 ? check_options(argc, argv, options) : code;
+    return code < 0 ? check_options(options) : code;
 }
 
 /* A date, or a duration before the newest result. Returns an exit code, or -1 to go on. */

@@ -51,7 +51,7 @@ struct stage {
 };
 
 /* The kernel's count, which a test cannot make it raise without killing somebody. */
-static _Atomic uint64_t *kernel_kills;
+static _Atomic uint32_t *kernel_kills;
 
 uint64_t __wrap_oom_kills(void);
 uint64_t __wrap_oom_kills(void)
