@@ -11,7 +11,7 @@ import subprocess
 import unittest
 
 from fifty_probes import DEVICES, NAMES, FiftyProbes
-from support import PICKETD, SANITIZED, LiveTest, wait_until
+from support import EMULATED, PICKETD, SANITIZED, LiveTest, wait_until
 
 RUNS = 4  # of each probe
 STACK = 32 * 1024
@@ -56,7 +56,7 @@ def memory(pid):
     return {name: int(size) for name, size in re.findall(r"(\w+):\s+(\d+) kB", text)}
 
 
-@unittest.skipIf(SANITIZED, "sanitizers have shadows")
+@unittest.skipIf(SANITIZED or EMULATED, "sanitizers and emulators have memory of their own")
 class Footprint(LiveTest):
     def test_fifty_probes_of_all_kinds(self):
         site = FiftyProbes(self)

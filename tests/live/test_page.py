@@ -170,7 +170,7 @@ class Documents(PageTest):
             agent = self.agent(self.site(self.http("good", "/x")))
             agent.wait_runs("good", 2)
             self.assertRegex(agent.log(), rf"warning: status page 127.0.0.1:{self.port}: Address "
-                                          "already in use: there is no page")
+                                          "(already )?in use: there is no page")
         self.assertEqual(agent.terminate(), 0)
 
     def test_an_address_that_is_not_there_yet_is_no_mistake(self):
@@ -235,6 +235,7 @@ class Hostile(PageTest):
         self.assertEqual((target["missed"], target["results"]["unknown"]), (0, 0))
         self.assertClean(agent)
 
+    @unittest.skipIf(support.EMULATED, "four answers take longer than a client may")
     def test_a_client_that_does_not_read_its_answer_is_cut_off(self):
         probes = "".join(self.http(f"p{i}", f"/{i}") for i in range(200))
         agent = self.start(probes)
