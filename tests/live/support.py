@@ -565,8 +565,9 @@ class Agent:
         last = {}
 
         def look():
-            # A client that takes its time, on a busy machine, is cut off: it asks again.
-            with contextlib.suppress(ConnectionResetError):
+            # A client that takes its time, on a busy machine, is cut off, and between two lives
+            # nobody answers: it asks again.
+            with contextlib.suppress(ConnectionError, FileNotFoundError):
                 last["status"] = self.status()
             return last.get("status") if last and condition(last["status"]) else None
 

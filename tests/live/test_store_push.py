@@ -138,7 +138,7 @@ class Restarts(StoreTest):
                 agent.write(self.site(store, names=("new", "q", "p")))
                 agent.signal(signal.SIGHUP)
                 agent.wait_log("restarting")
-                wait_until(lambda: agent.answers() and len(agent.status()["targets"]) == 3, "anew")
+                agent.wait_status(lambda status: len(status["targets"]) == 3, "anew")
                 agent.wait_runs("new", 3)
                 agent.wait_runs("q", before + 3)
                 self.assertEqual(agent.terminate(), 0)
