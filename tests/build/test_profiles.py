@@ -60,6 +60,12 @@ class Profiles(LiveTest):
         return subprocess.run(["cmake", *map(str, arguments)], cwd=source, capture_output=True,
                               text=True, timeout=500)
 
+    def copy(self):
+        """Of the sources, to be changed."""
+        def made(folder, _):
+            return {"build", ".git"} if pathlib.Path(folder) == ROOT else set()
+        return pathlib.Path(shutil.copytree(ROOT, self.folder / "source", ignore=made))
+
     def test_each_builds_and_has_its_defaults(self):
         for name in names():
             with self.subTest(name):
@@ -81,8 +87,7 @@ class Profiles(LiveTest):
                     self.assertIn(said, check)
 
     def test_what_is_left_out_is_not_there(self):
-        source = self.folder / "source"
-        shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns("build", ".git"))
+        source = self.copy()
         file = source / "boards" / "profiles" / "openwrt-router"
         file.write_text(file.read_text() + "without = modbus\n")
         for step in (["--preset", "openwrt-router"],
@@ -106,8 +111,7 @@ class Profiles(LiveTest):
             self.assertEqual(done.returncode, 2 if text else 0, done.stderr)
 
     def test_what_cannot_be_is_refused_at_once_and_in_one_line(self):
-        source = self.folder / "source"
-        shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns("build", ".git"))
+        source = self.copy()
         whole = (PROFILES / "openwrt-router").read_text()
         file = source / "boards" / "profiles" / "openwrt-router"
         for line, said in REFUSED:
