@@ -412,7 +412,7 @@ class SafeMode(LiveTest):
         gone = agent.moment("killed by SIGKILL", last)
         asked = target.asked(gone + 0.05)
         self.assertEqual([path for path, at in asked.items() if at < first_in], ["/canary"])
-        self.assertGreater(first_in - asked["/canary"], 2.0 - 0.3)
+        self.assertGreater(first_in - asked["/canary"], 2.0 - 0.3 * PATIENCE)
         order = sorted(asked, key=asked.get)
         self.assertEqual(order, ["/" + path for path in paths])
         times = [asked["/" + path] for path in paths[1:]]
