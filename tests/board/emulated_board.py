@@ -54,13 +54,14 @@ def stripped(folder):
 
 
 class Board:
-    """One machine with its disk. `files` are what its initramfs holds besides: {path: file}."""
+    """One machine with its disk. `files` are what its initramfs holds besides: {path: file}; `name` is
+    that of its console's log, and no two tests have the same."""
 
-    def __init__(self, folder, machine, files, name=None):
+    def __init__(self, folder, machine, files, name):
         self.folder = pathlib.Path(folder)
         self.machine = machine
         self.console_path = (pathlib.Path(os.environ.get("PICKET_LOGS", self.folder)) /
-                             f"board-{name or machine}.console")
+                             f"board-{name}.console")
         self.console_path.write_bytes(b"")
         self.events = []  # (moment, name, data)
         self.process = self.monitor = None

@@ -52,7 +52,8 @@ class WatchdogStory(LiveTest):
         self.looked_at = self.results = 0
         self.target = self.closing(Target())
         self.receiver = self.closing(Receiver())
-        self.board = self.closing(Board(self.folder, self.machine, self.files())).power_on()
+        self.board = self.closing(Board(self.folder, self.machine, self.files(),
+                                       type(self).__name__.lower())).power_on()
 
     def files(self):
         config = CONFIG.format(commit=COMMIT, host=HOST, timeout=TIMEOUT, target=self.target.port,
