@@ -33,40 +33,44 @@ FILTER, TLS = r"Curl_cft_\w+", r"Curl_ssl_mbedtls"
 POINTERS = [
     ("curl", r"Curl_creader.*|cr_.*|cl_reset_reader|do_init_reader_stack|Curl_client_start",
      r"cr_\w+|Curl_httpchunk_encoder", r"Curl_creader_def_\w+|cr_\w+_(rewind|unpause)"),
-    ("curl", r"Curl_cwriter.*|Curl_client_\w+|cl_reset_writer|cw_.*|do_init_writer.*",
+    ("curl", r"Curl_cwriter.*|Curl_client_\w+|cl_reset_writer|cw_.*|do_init_writer.*|error_do_write"
+     r"|httpchunk_readwrite",
      r"(Curl_)?cwt?_\w+|\w*(un|identity_)encod\w+|error_writer|hds_cw_collect",
      r"probes/http_transfer\.c:take_(body|header)|probes/curl_slice\.c:\w+"
      r"|boards/linux/push_transport\.c:on_body"),
-    ("curl", r"mbed_connect_step1", "",
+    ("curl", r"mbed_configure_ssl", "",
      r"probes/http_transfer\.c:set_up_tls|boards/linux/push_transport\.c:on_tls_config"),
     ("curl", r"ssl_cf_.*", f"{TLS}|{FILTER}", r"mbedtls_data_pending"),
     ("curl", r"Curl_ssl_.*|multissl.*|Curl_pin.*|cf_ssl_s.*|Curl_getinfo", f"{TLS}|Curl_ssl_multi",
      ""),
-    ("curl", r"cpool_do_conn", "", r"close_connect_only"),
-    ("curl", r"multi_runsingle", r"Curl_handler_https?",
+    ("curl", r"multi_runsingle", r"Curl_protocol_http",
      r"probes/http_transfer\.c:before_request"),
     ("curl", r"Curl_xfer_write_resp\w*", "", r"Curl_http_write_resp_hd|Curl_http_write_resp"),
     ("curl", r"curl_version_info", "", r"https_proxy_present"),
-    ("curl", r"multi_\w+|mstate|Curl_connect|output_auth.*|cshutdn.*|Curl_attach_connection"
-     r"|\w+_getsock", r"Curl_handler_https?|finit\.1", ""),
+    ("curl", r"(Curl_)?multi_\w+|Curl_connect|output_auth.*|cshutdn.*"
+     r"|Curl_attach_connection|Curl_cpool_conn_seems_healthy", r"Curl_protocol_http", ""),
+    ("curl", r"Curl_conn_cf_cntrl", "", r"\w*cf_\w*cntrl"),
+    ("curl", r"Curl_get\w*_scheme", "", r"\w+_letter_scheme"),
+    ("curl", r"Curl_vsetopt|setopt_(cptr|long)", "", r"setopt_(cptr|long)_\w+"),
+    ("curl", r"mstate", "", r"mstate_enter_\w+"),
     ("curl", r"Curl_(conn|xfer)_(send|recv)", "", r"Curl_cf_(send|recv)"),
     ("curl", r"Curl_HMAC.*", r"Curl_HMAC_SHA256", ""),
-    ("curl", r"Curl_hash_.*|hash_.*|Curl_node_.*|uint_tbl.*", "",
+    ("curl", r"Curl_hash_.*|hash_.*|node_uremove|uint32_tbl_\w+", "",
      r"Curl_hash_str|curlx_str_key_compare|mev_sh_entry_\w+|\w+_dtor|\w+freeentry|\w+_free_entry"
      r"|dnscache_entry_is_stale|cf_ssl_scache_session_ldestroy|ph_freeentry"),
     ("curl", r"Curl_cpool_find", "", r"url_match_\w+"),
     ("curl", r"Curl_cpool_do_locked", "", r"multi_done_locked"),
-    ("curl", r"cpool_foreach", "", r"cpool_(do_conn|find_conn|reap_dead_cb)"),
-    ("curl", r"Curl_pollset_add_socks|Curl_multi_getsock", "", r"Curl_resolv_getsock|\w+_getsock"),
-    ("curl", r"Curl_bufq_\w+", "", r"add_from_client"),
+    ("curl", r"cpool_foreach", "", r"cpool_(find_conn|mark_stale|reap_\w+)"),
+    ("curl", r"Curl_bufq_\w+", "", r"add_from_client|cf_bufq_\w+"),
     ("curl", r"formatf|out_\w+", "", r"addbyter|alloc_addbyter|fputc_wrapper|storebuffer"),
     ("curl", r"Curl_update_timer|mev_\w+", "", r"probes/curl_waits\.c:\w+"),
     ("curl", r"cf_socket_\w+|socket_(open|close)", FILTER,
      r"(probes/http_transfer|boards/linux/push_transport)\.c:(open|close)_socket"),
-    ("curl", r"(cf_he_)?start\w*|baller_\w+", FILTER, r"Curl_cf_tcp_create"),
+    ("curl", r"cf_ip_(attempt|ballers|happy)_\w+", FILTER, r"Curl_cf_tcp_create"),
     # Options and events that nobody asks for.
-    ("curl", r"Curl_(debug|pgrsUpdate|resolv|share_\w+)|trc_write|add_chunk", "", ""),
-    ("curl", r".*cf.*|Curl_conn.*|.*baller.*|conn_report.*", FILTER, ""),
+    ("curl", r"Curl_(debug|resolv_announce_start|mntfy_dispatch_all)|pgrs_update|trc_write|(Curl_)?share_\w+|add_chunk",
+     "", ""),
+    ("curl", r".*cf.*|Curl_conn.*", FILTER, ""),
     ("mbedtls", r"mbedtls_cipher_\w+|mbedtls_(gcm|ccm)_\w+|gcm_\w+|psa_\w+", r"\w+_info",
      r"(add|get)_\w+_padding|get_no_padding|mbedtls_get_pkcs_padding"),
     ("mbedtls", r"mbedtls_pk_\w+", r"mbedtls_(rsa|eckey|eckeydh|ecdsa)_info", ""),
@@ -88,7 +92,7 @@ POINTERS = [
     ("c-ares", r"ares_(send|query|cancel|destroy|flush|end|getaddrinfo|process|host|invoke).*"
      r"|end_h?query|invoke_\w+|host_\w+", "",
      r"ares_query_dnsrec_cb|host_callback|server_probe_cb"
-     r"|boards/linux/cares_resolver\.c:on_answer|curl:async_ares_addrinfo_cb"),
+     r"|boards/linux/cares_resolver\.c:on_answer|curl:async_ares_A+_cb"),
     ("c-ares", r"ares_(conn|socket|sconfig|sock)_\w+", "",
      r"default_a\w+|boards/linux/cares_resolver\.c:on_socket_state|curl:sock_state_cb"),
     ("c-ares", r"ares_ev\w+|ares_open_connection", "", ""),
@@ -115,6 +119,7 @@ POINTERS = [
      r"recv_param_adapter|connection_add_header|unescape_wrapper"),
     ("microhttpd", r"MHD_parse_arguments_", "", r"connection_add_header|unescape_wrapper"),
     ("microhttpd", r".*", "", r"mhd_panic_std"),
+    ("libc", r"bsearch", "", r"curl:tzcompare"),
     ("libc", r"t(search|find|delete)", "", r"microhttpd:MHD_ip_addr_compare"),
     ("inih", r".*", "", r"common/config_lines\.c:\w+"),
     ("libc", r"sift|trinkle|qsort\w*|__qsort_r", "",
@@ -144,7 +149,8 @@ NOT_CALLED = re.compile(
     r"|libc:(__dls2|__restore\w*|cleanup|handler|libc_start_main_stage2|start|start_c11)"
     r"|mbedtls:(aes_setkey_dec_wrap|\w+_debug)")
 # What nobody enters, and why. A test holds the reason against the sources.
-NEVER = {"curl:trc_infof": "CURLOPT_VERBOSE"}
+NEVER = {"curl:trc_infof": "CURLOPT_VERBOSE", "curl:socks_proxy_cf_connect": "socks",
+         "curl:cf_haproxy_connect": "CURLOPT_HAPROXYPROTOCOL"}
 NESTED = int(re.search(r"NESTED_GROUPS = (\d+)",
                        (ROOT / "probes/pattern.c").read_text()).group(1))
 # A member of each circle: how often it is gone round at most, and why.
@@ -158,15 +164,17 @@ ROUNDS = {
     "libc:convert_ioctl_struct": (2, "there and back"),
     "libc:do_glob": (16, "an include's folders with wildcards, of which nobody has more"),
     "curl:formatf": (1, "for a number with a point only, of which none of its texts has one"),
-    "curl:Curl_ipv6works": (2, "asked once"), "curl:Curl_close": (2, "the handle of its own"),
+    "curl:Curl_close": (2, "the handle of its own"),
     "curl:multissl_init": (2, "there is one library for TLS"),
+    "curl:multissl_random": (2, "there is one library for TLS"),
     "curl:multissl_get_internals": (2, "there is one library for TLS"),
     **{f"curl:{name}": (3, FILTERS) for name in (
-        "Curl_cf_def_query", "cf_ssl_is_alive", "Curl_conn_cf_adjust_pollset", "cf_he_shutdown",
-        "Curl_cf_def_conn_keep_alive", "Curl_conn_cf_close", "Curl_cf_def_get_host",
-        "Curl_cf_def_data_pending", "Curl_conn_cf_connect", "Curl_conn_cf_cntrl")},
+        "Curl_cf_def_query", "cf_ssl_is_alive", "Curl_conn_cf_adjust_pollset", "cf_hc_shutdown",
+        "Curl_cf_def_conn_keep_alive", "Curl_cf_def_data_pending", "Curl_conn_cf_connect",
+        "Curl_conn_cf_cntrl")},
+    "curl:Curl_conn_cf_discard_chain": (2, "cf_hc's own filters, then cf_ip_happy's of those"),
     **{f"curl:{name}": (2, "each writer or reader of a transfer once") for name in (
-        "Curl_cwriter_write", "Curl_cwriter_add", "Curl_creader_read", "do_init_reader_stack",
+        "Curl_cwriter_add", "Curl_creader_read", "do_init_reader_stack",
         "Curl_creader_def_total_length")},
     "curl:getASN1Element_": (17, "curl's CURL_ASN1_MAX_RECURSIONS"),
     "curl:cw_out_flush_chain": (8, "a buffer for each kind of write"),
@@ -428,4 +436,5 @@ class Program(Graph):
 
     def nobody_calls(self):
         called = set().union(*self.calls.values())
-        return sorted(name for name in self.given - called if not NOT_CALLED.fullmatch(name))
+        return sorted(name for name in self.given - called - NEVER.keys()
+                      if not NOT_CALLED.fullmatch(name))

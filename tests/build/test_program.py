@@ -101,7 +101,8 @@ class Program(unittest.TestCase):
                 self.assertRegex(headers, r"GNU_RELRO ")
                 self.assertRegex(dynamic, r"FLAGS_1\) +Flags: .*\bNOW\b.*\bPIE\b")
                 self.assertNotRegex(dynamic, r"NEEDED|TEXTREL")
-                self.assertIn("__stack_chk_fail", names)
+                for hardened in ("__stack_chk_fail", "__memcpy_chk", "__snprintf_chk"):
+                    self.assertRegex(names, rf"\b{hardened}\b")
         for target, landing in (("aarch64", r"\bpaciasp\b"), ("amd64", r"\bendbr64\b")):
             with self.subTest(target):
                 build = BUILD.parent / target

@@ -21,7 +21,7 @@ SRC_URI = " \
     file://probes;subdir=picket \
     https://github.com/Mbed-TLS/mbedtls/releases/download/mbedtls-3.6.7/mbedtls-3.6.7.tar.bz2;name=mbedtls;downloadfilename=mbedtls_3.6.7.orig.tar.bz2;subdir=cache/src;unpack=0 \
     https://github.com/c-ares/c-ares/releases/download/v1.34.8/c-ares-1.34.8.tar.gz;name=c-ares;downloadfilename=c-ares_1.34.8.orig.tar.gz;subdir=cache/src;unpack=0 \
-    https://curl.se/download/curl-8.14.1.tar.gz;name=curl;downloadfilename=curl_8.14.1.orig.tar.gz;subdir=cache/src;unpack=0 \
+    https://curl.se/download/curl-8.22.0.tar.gz;name=curl;downloadfilename=curl_8.22.0.orig.tar.gz;subdir=cache/src;unpack=0 \
     https://github.com/PCRE2Project/pcre2/releases/download/pcre2-10.46/pcre2-10.46.tar.gz;name=pcre2;downloadfilename=pcre2_10.46.orig.tar.gz;subdir=cache/src;unpack=0 \
     https://github.com/stephane/libmodbus/archive/refs/tags/v3.1.11.tar.gz;name=modbus;downloadfilename=libmodbus_3.1.11.orig.tar.gz;subdir=cache/src;unpack=0 \
     https://github.com/benhoyt/inih/archive/refs/tags/r59.tar.gz;name=inih;downloadfilename=libinih_59.orig.tar.gz;subdir=cache/src;unpack=0 \
@@ -30,7 +30,7 @@ SRC_URI = " \
 "
 SRC_URI[mbedtls.sha256sum] = "a7e8bcbec0e6f761b4af24f25677626b35f762f68eef79c08677a363212d11f6"
 SRC_URI[c-ares.sha256sum] = "c222b6d681096f9444d2c4863d2c1174019e27cacca0a4a5c114d36dd7d7bf78"
-SRC_URI[curl.sha256sum] = "6766ada7101d292b42b8b15681120acd68effa4a9660935853cf6d61f0d984d4"
+SRC_URI[curl.sha256sum] = "d54dd598bf05927a726deb38df31c6a255ba83ff1de57c5d1464dac3ed8f44a1"
 SRC_URI[pcre2.sha256sum] = "8d28d7f2c3b970c3a4bf3776bcbb5adfc923183ce74bc8df1ebaad8c1985bd07"
 SRC_URI[modbus.sha256sum] = "8a750452ef86a53de6cec6fbca67bd5be08d0a1e87278a422fbce3003fd42d99"
 SRC_URI[inih.sha256sum] = "062279922805f5e9a369551a08d5ddb506140fe50774183ffdbb7c22bb97e3f4"
