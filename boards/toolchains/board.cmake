@@ -18,7 +18,9 @@ if(NOT board_libc)
     message(FATAL_ERROR "there is no C library for this board; the reason is above")
   endif()
 endif()
-set(CMAKE_C_FLAGS_INIT "${board_flags} -specs=${board_libc}/specs")
+# Tables for unwinding are a tenth of a 64-bit program, and nothing in it unwinds; gdb reads its own.
+set(CMAKE_C_FLAGS_INIT "${board_flags} -fno-unwind-tables -fno-asynchronous-unwind-tables \
+-specs=${board_libc}/specs")
 
 # Programs come from this machine, libraries and headers never.
 set(CMAKE_FIND_ROOT_PATH ${board_libc})
