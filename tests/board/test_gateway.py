@@ -55,6 +55,8 @@ concurrency = 8
 flash = disk
 user = picket
 sandbox = strict
+[status]
+listen = 127.0.0.1:9116
 [push]
 url = http://{HOST}:{{gateway}}
 interval = 2s
@@ -250,6 +252,10 @@ class Gateway(LiveTest):
         self.assertEqual(state.strip(), "active")
 
     def fits_into_a_small_board(self):
+        """Also once somebody has read the page, and a Prometheus at the site its series."""
+        for path, content in (("/", "<svg"), ("/status.json", '"targets"'), ("/metrics", RESULTS)):
+            read = self.board.run(f"wget -q -O - http://127.0.0.1:9116{path} | grep -c '{content}'")
+            self.assertGreaterEqual(int(read), 1, path)
         parent, agent = self.processes()
         both = 0
         for what, pid in (("parent", parent), ("agent", agent)):
