@@ -260,7 +260,9 @@ class AgainstHostile(unittest.TestCase):
     def test_max_body_fails_beyond_and_reads_up_to_a_megabyte(self):
         self.assertEqual(self.probe("/sized?n=1001", "--max_body", "1000")["reason"], "too_large")
         self.assertEqual(self.probe("/sized?n=1000", "--max_body", "1000")["outcome"], "success")
-        result = self.probe("/sized?n=1048576", "--max_body", "1M", "--expect_body", "/s$/")
+        # An emulated processor takes seconds to look through a megabyte.
+        result = self.probe("/sized?n=1048576", "--max_body", "1M", "--expect_body", "/s$/",
+                            timeout=2.0 * support.PATIENCE)
         self.assertEqual(result["outcome"], "success")
 
     def test_header_rules_try_every_value(self):
