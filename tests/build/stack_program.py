@@ -68,8 +68,8 @@ POINTERS = [
      r"(probes/http_transfer|boards/linux/push_transport)\.c:(open|close)_socket"),
     ("curl", r"cf_ip_(attempt|ballers|happy)_\w+", FILTER, r"Curl_cf_tcp_create"),
     # Options and events that nobody asks for.
-    ("curl", r"Curl_(debug|resolv_announce_start|mntfy_dispatch_all)|pgrs_update|trc_write|(Curl_)?share_\w+|add_chunk",
-     "", ""),
+    ("curl", r"Curl_(debug|resolv_announce_start|mntfy_dispatch_all)|pgrs_update|trc_write"
+     r"|(Curl_)?share_\w+|add_chunk", "", ""),
     ("curl", r".*cf.*|Curl_conn.*", FILTER, ""),
     ("mbedtls", r"mbedtls_cipher_\w+|mbedtls_(gcm|ccm)_\w+|gcm_\w+|psa_\w+", r"\w+_info",
      r"(add|get)_\w+_padding|get_no_padding|mbedtls_get_pkcs_padding"),
