@@ -1,8 +1,8 @@
 /* The http probe: hops over libcurl until an answer is final, then the verdict.
  *
  * The library fetches one address and no more: redirects are followed here, hop by hop, under our
- * own policy (http_url.h). A run is one line of: begin hop -> transfer ends -> next hop or verdict.
- */
+ * own policy (http_url.h). A run is one line of: begin hop -> transfer ends -> next hop or verdict,
+ * whose last part, the body, is judged in turns. */
 #include <stdio.h>
 #include <string.h>
 
@@ -140,7 +140,7 @@ static void judge_answer(struct http_slot *slot)
     if (!result_decided(result))
         judge_certificate(slot);
     if (!result_decided(result))
-        http_judge(&slot->target->criteria, &slot->answer, result);
+        http_judge_head(&slot->target->criteria, &slot->answer, result);
 }
 
 /* The address as in "connect 192.0.2.1:80", when there is one. */
@@ -216,6 +216,16 @@ static void mark_refused_answer(struct http_slot *slot, CURLcode code)
         http_phases_next(&slot->phases, slot->run->result, PHASE_TRANSFER, now_of(slot));
 }
 
+/* What the body says, when nothing else decided. The connection is gone by then. */
+static enum progress judge_body(struct http_slot *slot)
+{
+    struct result *result = slot->run->result;
+    slot->searching =
+        !result_decided(result) &&
+        !http_judge_body(&slot->target->criteria, &slot->answer, &slot->search, result);
+    return slot->searching ? PROGRESS_YIELD : PROGRESS_DONE;
+}
+
 static enum progress finish(struct http_slot *slot, CURLcode code)
 {
     mark_refused_answer(slot, code);
@@ -227,7 +237,8 @@ static enum progress finish(struct http_slot *slot, CURLcode code)
     if (!slot->origin.tls)
         memset(&slot->run->result->tls, 0, sizeof(slot->run->result->tls));
     http_slot_end(slot);
-    return PROGRESS_DONE;
+    slot->search = (struct http_search){0};
+    return judge_body(slot);
 }
 
 /* ---- the probe's interface ---- */
@@ -242,6 +253,8 @@ static enum progress advance(struct run *run, struct http_slot *slot, const stru
 {
     CURLcode code = CURLE_OK;
     slot->run = run;
+    if (slot->searching)
+        return judge_body(slot);
     if (!http_slot_turn(slot, ready, &code))
         return PROGRESS_WAIT;
     if (slot->stop != HTTP_STOP_REDIRECT || !take_redirect(slot))
@@ -267,6 +280,7 @@ static enum progress start(struct run *run)
     slot->run = run;
     slot->target = target;
     slot->hops = 0;
+    slot->searching = false;
     slot->cookies.count = 0;
     slot->method = target->method;
     slot->sends_body = target->sends_body;
@@ -309,6 +323,11 @@ static enum phase current_phase(struct run *run)
     if (!slot)
         return PHASE_CONNECT;
     slot->run = run;
+    if (slot->searching) {
+        result_note(run->result, "the body (%zu bytes) was not searched in time",
+                    slot->answer.body_bytes);
+        return PHASE_TRANSFER;
+    }
     enum phase phase = http_phases_end(&slot->phases, run->result, now_of(slot));
     set_facts(slot);
     result_fact_set(run->result, FACT_FAILED_DUE_TO_REGEX, 0);

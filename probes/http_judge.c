@@ -81,26 +81,8 @@ static void judge_end(const struct http_answer *answer, struct result *result)
                     "body ended after %zu bytes, more were announced", answer->body_bytes);
 }
 
-static void judge_body(const struct http_criteria *criteria, const struct http_answer *answer,
-                       struct result *result)
-{
-    for (unsigned i = 0; i < criteria->body_rule_count; i++) {
-        const struct http_rule *rule = &criteria->body_rules[i];
-        enum pattern_match match =
-            pattern_search(rule->pattern, answer->body, answer->body_bytes, NULL);
-        if (rule_holds(rule, match))
-            continue;
-        int shown = answer->body_bytes < EXCERPT_BYTES ? (int)answer->body_bytes : EXCERPT_BYTES;
-        result_fact_set(result, FACT_FAILED_DUE_TO_REGEX, 1);
-        result_fail(result, REASON_BODY, PHASE_TRANSFER, "body %s %.64s (%zu bytes%s: %.*s)",
-                    verb_of(match), rule->text, answer->body_bytes,
-                    answer->end == HTTP_END_CUT ? " read" : "", shown, (const char *)answer->body);
-        return;
-    }
-}
-
-void http_judge(const struct http_criteria *criteria, const struct http_answer *answer,
-                struct result *result)
+void http_judge_head(const struct http_criteria *criteria, const struct http_answer *answer,
+                     struct result *result)
 {
     result_fact_set(result, FACT_FAILED_DUE_TO_REGEX, 0);
     judge_status(criteria, answer, result);
@@ -108,11 +90,30 @@ void http_judge(const struct http_criteria *criteria, const struct http_answer *
         judge_headers(criteria, answer, result);
     if (!result_decided(result))
         judge_end(answer, result);
-    if (!result_decided(result))
-        judge_body(criteria, answer, result);
-    if (result_decided(result))
-        return;
+}
+
+bool http_judge_body(const struct http_criteria *criteria, const struct http_answer *answer,
+                     struct http_search *search, struct result *result)
+{
+    uint64_t left = PATTERN_TURN_WORK;
+    for (; search->rule < criteria->body_rule_count; search->rule++) {
+        const struct http_rule *rule = &criteria->body_rules[search->rule];
+        enum pattern_match match;
+        if (!pattern_search_turn(rule->pattern, answer->body, answer->body_bytes, &search->at,
+                                 &left, &match))
+            return false;
+        search->at = (struct pattern_progress){0};
+        if (rule_holds(rule, match))
+            continue;
+        int shown = answer->body_bytes < EXCERPT_BYTES ? (int)answer->body_bytes : EXCERPT_BYTES;
+        result_fact_set(result, FACT_FAILED_DUE_TO_REGEX, 1);
+        result_fail(result, REASON_BODY, PHASE_TRANSFER, "body %s %.64s (%zu bytes%s: %.*s)",
+                    verb_of(match), rule->text, answer->body_bytes,
+                    answer->end == HTTP_END_CUT ? " read" : "", shown, (const char *)answer->body);
+        return true;
+    }
     result_succeed(result);
     if (answer->end == HTTP_END_CUT)
         result_note(result, "body cut at %zu bytes, the rest was not read", answer->body_bytes);
+    return true;
 }

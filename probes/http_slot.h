@@ -15,6 +15,7 @@
 #include "curl_waits.h"
 #include "http_answer.h"
 #include "http_cookies.h"
+#include "http_judge.h"
 #include "http_phases.h"
 #include "http_target.h"
 #include "probe.h"
@@ -52,6 +53,8 @@ struct http_slot {
     const char *method; /* of this hop */
     bool sends_body;
     struct http_cookies cookies;
+    bool searching; /* the body of the last hop, in turns: the transfer is over */
+    struct http_search search;
 
     /* Of the hop in progress. */
     char url[HTTP_URL_BYTES];

@@ -1,5 +1,6 @@
 #include "pattern.h"
 
+#include <ctype.h>
 #include <pcre2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +10,10 @@
 
 /* One search may cost WORK_FIXED + WORK_PER_BYTE * length. Automatic callouts report each item of
  * the pattern that is tried; one costs about as much as stepping over WORK_PER_ITEM characters. A
- * search that uses it all takes some milliseconds on a workstation, tens on a small board. */
+ * million takes some milliseconds on a workstation, tens on a small board. */
 enum { WORK_FIXED = 2000000, WORK_PER_BYTE = 48, WORK_PER_ITEM = 8 };
-/* A second line of defence, far above what the work allows. */
-enum { MATCH_LIMIT = 1000000 };
+/* How often one start may go back: it bounds what one start takes, and so how long a turn lasts. */
+enum { MATCH_LIMIT = 500000 };
 /* PCRE2 begins a search with room for this many frames, or fails when they do not fit. */
 enum { FIRST_FRAMES = 10 };
 /* PCRE2 compiles a group by calling itself. Its own limit, 250, would take 150 KiB of the stack. */
@@ -20,6 +21,7 @@ enum { NESTED_GROUPS = 8 };
 
 struct pattern {
     pcre2_code *code;
+    bool at_once; /* it asks where the search began (\\G): that must not be where a turn began */
 };
 
 /* Shared by all patterns: a search uses it from begin to end, and there is one thread. */
@@ -31,13 +33,23 @@ static struct {
 
 struct work {
     uint64_t used, allowed;
+    uint64_t pause;  /* what may be used before it pauses at the next start */
+    size_t start;    /* of the match that is tried */
     size_t position; /* where the last callout was */
+    bool paused;     /* nothing begins before `start` */
 };
 
 /* Counts what was done since the last call: one item, and the characters it stepped over. */
 static int count_work(pcre2_callout_block *block, void *context)
 {
     struct work *work = context;
+    if (block->start_match != work->start) {
+        work->start = block->start_match;
+        work->paused = work->used >= work->pause;
+        if (work->paused) {
+            return PCRE2_ERROR_CALLOUT;
+        }
+    }
     size_t from = work->position, to = block->current_position;
     work->position = to;
     work->used += WORK_PER_ITEM + (to > from ? to - from : from - to);
@@ -100,12 +112,9 @@ static bool scratch_acquire(void)
     return false;
 }
 
-static pcre2_code *compile(const char *text, size_t length, unsigned flags, char *why,
-                           size_t why_size)
+static pcre2_code *compile_with(const char *text, size_t length, uint32_t options, char *why,
+                                size_t why_size)
 {
-    uint32_t options = PCRE2_AUTO_CALLOUT;
-    options |= (flags & PATTERN_CASELESS) != 0 ? PCRE2_CASELESS : 0;
-    options |= (flags & PATTERN_MULTILINE) != 0 ? PCRE2_MULTILINE : 0;
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     if (context == NULL) {
         snprintf(why, why_size, "out of memory");
@@ -122,6 +131,35 @@ static pcre2_code *compile(const char *text, size_t length, unsigned flags, char
         PCRE2_UCHAR message[160];
         pcre2_get_error_message(error_code, message, sizeof message);
         snprintf(why, why_size, "%s at offset %zu", (const char *)message, error_offset);
+    }
+    return code;
+}
+
+/* Whether PCRE2 knows a last letter of all matches, perhaps in both cases: before each start it
+ * looks whether that letter is still to come, first in one case, then in the other. A text with one
+ * case alone is then read to its end from every start, and no callout counts it. */
+static bool looks_ahead_twice(const pcre2_code *code, const char *text, size_t length,
+                              unsigned flags)
+{
+    uint32_t known = 0, letter = 0;
+    pcre2_pattern_info(code, PCRE2_INFO_LASTCODETYPE, &known);
+    pcre2_pattern_info(code, PCRE2_INFO_LASTCODEUNIT, &letter);
+    bool caseless = (flags & PATTERN_CASELESS) != 0 || memmem(text, length, "(?", 2) != NULL;
+    return known != 0 && isalpha((int)letter) && caseless;
+}
+
+static pcre2_code *compile(const char *text, size_t length, unsigned flags, char *why,
+                           size_t why_size)
+{
+    uint32_t options = PCRE2_AUTO_CALLOUT;
+    options |= (flags & PATTERN_CASELESS) != 0 ? PCRE2_CASELESS : 0;
+    options |= (flags & PATTERN_MULTILINE) != 0 ? PCRE2_MULTILINE : 0;
+    pcre2_code *code = compile_with(text, length, options, why, why_size);
+    if (code != NULL && looks_ahead_twice(code, text, length, flags)) {
+        pcre2_code_free(code);
+        code = compile_with(text, length, options | PCRE2_NO_START_OPTIMIZE, why, why_size);
+    }
+    if (code == NULL) {
         return NULL;
     }
     size_t frame_bytes = 0;
@@ -149,6 +187,7 @@ struct pattern *pattern_new(const char *text, size_t length, unsigned flags, cha
         return NULL;
     }
     pattern->code = code;
+    pattern->at_once = memmem(text, length, "\\G", 2) != NULL;
     return pattern;
 }
 
@@ -174,18 +213,17 @@ static void read_groups(int found, struct pattern_group *groups)
     }
 }
 
-enum pattern_match pattern_search_from(const struct pattern *pattern, const void *subject,
-                                       size_t length, size_t start, unsigned place,
-                                       struct pattern_group *groups)
+static enum pattern_match search(const struct pattern *pattern, const void *subject, size_t length,
+                                 unsigned place, struct work *work, struct pattern_group *groups)
 {
-    struct work work = {.allowed = WORK_FIXED + (uint64_t)WORK_PER_BYTE * length,
-                        .position = start};
     /* PCRE2 then answers "partial" wherever it would have to look at what comes next. */
     uint32_t options = (place & PATTERN_UNFINISHED) != 0 ? PCRE2_PARTIAL_HARD : 0;
     options |= (place & PATTERN_MIDDLE) != 0 ? PCRE2_NOTBOL : 0;
-    pcre2_set_callout(scratch.context, count_work, &work);
-    int found =
-        pcre2_match(pattern->code, subject, length, start, options, scratch.data, scratch.context);
+    work->allowed = WORK_FIXED + (uint64_t)WORK_PER_BYTE * length;
+    work->position = work->start;
+    pcre2_set_callout(scratch.context, count_work, work);
+    int found = pcre2_match(pattern->code, subject, length, work->start, options, scratch.data,
+                            scratch.context);
     if (found == PCRE2_ERROR_NOMATCH) {
         return PATTERN_NO;
     }
@@ -201,8 +239,30 @@ enum pattern_match pattern_search_from(const struct pattern *pattern, const void
     return PATTERN_YES;
 }
 
+enum pattern_match pattern_search_from(const struct pattern *pattern, const void *subject,
+                                       size_t length, size_t start, unsigned place,
+                                       struct pattern_group *groups)
+{
+    struct work work = {.pause = UINT64_MAX, .start = start};
+    return search(pattern, subject, length, place, &work, groups);
+}
+
 enum pattern_match pattern_search(const struct pattern *pattern, const void *subject, size_t length,
                                   struct pattern_group *groups)
 {
     return pattern_search_from(pattern, subject, length, 0, 0, groups);
+}
+
+bool pattern_search_turn(const struct pattern *pattern, const void *subject, size_t length,
+                         struct pattern_progress *progress, uint64_t *left,
+                         enum pattern_match *match)
+{
+    struct work work = {.used = progress->work,
+                        .pause = pattern->at_once ? UINT64_MAX : progress->work + *left,
+                        .start = progress->start};
+    *match = search(pattern, subject, length, 0, &work, NULL);
+    uint64_t used = work.used - progress->work;
+    *left -= used < *left ? used : *left;
+    *progress = (struct pattern_progress){work.start, work.used};
+    return !work.paused;
 }

@@ -4,8 +4,9 @@
  * Neither a pattern nor a peer's text can hang or grow the agent. PCRE2's own match limit counts
  * anew for each place a match may start at, and steps over single characters not at all, so the
  * work is counted here, over the whole search: bounded by a constant plus a multiple of the
- * subject's length. Backtracking memory is one block of CAP_PATTERN_HEAP_KIB that all patterns
- * share, allocated with the first; a search allocates nothing. Groups nest eight deep at most.
+ * subject's length. A large text is searched in turns, so that others are not kept waiting.
+ * Backtracking memory is one block of CAP_PATTERN_HEAP_KIB that all patterns share, allocated with
+ * the first; a search allocates nothing. Groups nest eight deep at most.
  *
  * Thread rule: one thread compiles, searches and frees. */
 #ifndef PICKET_PATTERN_H
@@ -23,6 +24,17 @@ enum pattern_match {
     PATTERN_YES,
     PATTERN_LIMIT,    /* gave up: too much work */
     PATTERN_UNCERTAIN /* with PATTERN_UNFINISHED only: further bytes decide */
+};
+
+/* The work of one turn, in about the time that it takes to step over one byte. With what one start
+ * may take on top, a turn lasts 20 ms on a workstation at worst, a tenth of a second or two on a
+ * board of 800 MHz. */
+enum { PATTERN_TURN_WORK = 1000000 };
+
+/* How far a search in turns is: {0} to begin. */
+struct pattern_progress {
+    size_t start; /* no match begins before it */
+    uint64_t work;
 };
 
 struct pattern_group {
@@ -49,5 +61,11 @@ enum pattern_match pattern_search(const struct pattern *pattern, const void *sub
 enum pattern_match pattern_search_from(const struct pattern *pattern, const void *subject,
                                        size_t length, size_t start, unsigned place,
                                        struct pattern_group *groups);
+/* One turn of a search. *left: the work that is left of the turn, shared by all searches in it,
+ * PATTERN_TURN_WORK to begin; what this one took is gone after. True: it is over, and *match is
+ * pattern_search()'s answer. False: call it again in another turn, with the same subject. */
+bool pattern_search_turn(const struct pattern *pattern, const void *subject, size_t length,
+                         struct pattern_progress *progress, uint64_t *left,
+                         enum pattern_match *match);
 
 #endif

@@ -265,6 +265,13 @@ class AgainstHostile(unittest.TestCase):
                             timeout=2.0 * support.PATIENCE)
         self.assertEqual(result["outcome"], "success")
 
+    def test_a_body_that_takes_long_to_search_ends_in_time(self):
+        rules = ("--reject_body", "/...[^s]/") * 40
+        result = self.probe("/sized?n=1048576", "--max_body", "1M", *rules, timeout=0.5)
+        self.assertEqual((result["reason"], result["phase"]), ("timeout", "transfer"), result)
+        self.assertLess(result["duration_seconds"], 0.5 + 0.25 * support.PATIENCE)
+        self.assertIn("1048576 bytes", result["note"])
+
     def test_header_rules_try_every_value(self):
         for options, outcome in [
             (("--expect_header", "X-Same: /^79$/"), "success"),

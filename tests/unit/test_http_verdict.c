@@ -99,6 +99,18 @@ static struct http_rule rule(enum http_rule_kind kind, const char *name, const c
     return made;
 }
 
+/* Judges `answer` into a new `result`; the turns it took. */
+static unsigned judge(const struct http_criteria *criteria)
+{
+    struct http_search search = {0};
+    unsigned turns = 1;
+    result_init(&result, 0, 0);
+    http_judge_head(criteria, &answer, &result);
+    while (!result_decided(&result) && !http_judge_body(criteria, &answer, &search, &result))
+        turns++;
+    return turns;
+}
+
 static void the_first_cause_wins(void **state)
 {
     struct http_rule headers[] = {rule(HTTP_RULE_REJECT, "X", "bad"),
@@ -134,8 +146,7 @@ static void the_first_cause_wins(void **state)
         assert_true(line(rows[i].status) && line(rows[i].x) && line(""));
         assert_true(http_answer_body(&answer, rows[i].body, strlen(rows[i].body)));
         answer.end = rows[i].end;
-        result_init(&result, 0, 0);
-        http_judge(&criteria, &answer, &result);
+        judge(&criteria);
         if (result.reason != rows[i].reason)
             fail_msg("row %zu: %s, %s", i, reason_name(result.reason), result.note);
         assert_int_equal((int)result.facts[FACT_FAILED_DUE_TO_REGEX], rows[i].regex);
@@ -162,14 +173,12 @@ static void one_value_of_a_repeated_header_is_enough(void **state)
         assert_true(line("HTTP/1.1 200") && line("X: a") && line("X: b") && line("X: c") &&
                     line(""));
         answer.end = HTTP_END_WHOLE;
-        result_init(&result, 0, 0);
-        http_judge(&criteria, &answer, &result);
+        judge(&criteria);
         assert_int_equal(result.reason, rejects ? REASON_HEADER : REASON_NONE);
     }
     /* A header that is missing passes a reject. */
     rules[0].name = "Z";
-    result_init(&result, 0, 0);
-    http_judge(&criteria, &answer, &result);
+    judge(&criteria);
     assert_int_equal(result.outcome, OUTCOME_SUCCESS);
     pattern_free(rules[0].pattern);
 }
@@ -189,10 +198,38 @@ static void headers_without_end_are_too_large_whatever_came_before(void **state)
         http_answer_begin(&answer, NULL, 10, false);
         assert_true(line(rows[i].status));
         answer.end = HTTP_END_HEAD_TOO_LARGE;
-        result_init(&result, 0, 0);
-        http_judge(&criteria, &answer, &result);
+        judge(&criteria);
         assert_int_equal(result.reason, rows[i].reason);
     }
+}
+
+/* Three rules that look at every byte twice and more must not keep others waiting for all three. */
+static void a_large_body_is_judged_in_turns(void **state)
+{
+    struct http_rule rules[] = {rule(HTTP_RULE_REJECT, NULL, "...[^t]"),
+                                rule(HTTP_RULE_REJECT, NULL, "..[^t]"),
+                                rule(HTTP_RULE_EXPECT, NULL, "..t$")};
+    struct http_criteria criteria = {
+        .status_text = "200", .body_rules = rules, .body_rule_count = ARRAY_LEN(rules)};
+    static uint8_t large[HTTP_BODY_BYTES];
+    (void)state;
+    memset(large, 't', sizeof large);
+    assert_int_equal(http_status_read("200", 3, &criteria.status), ERROR_NONE);
+    for (size_t bytes = 100; bytes <= sizeof large; bytes += sizeof large - 100) {
+        http_answer_begin(&answer, body, sizeof body, false);
+        assert_true(line("HTTP/1.1 200") && line(""));
+        assert_true(http_answer_body(&answer, large, bytes));
+        answer.end = HTTP_END_WHOLE;
+        unsigned turns = judge(&criteria);
+        assert_int_equal(result.outcome, OUTCOME_SUCCESS);
+        assert_in_range(turns, bytes == 100 ? 1 : 4, bytes == 100 ? 1 : 10);
+        rules[0].kind = HTTP_RULE_EXPECT;
+        judge(&criteria);
+        assert_int_equal(result.reason, REASON_BODY);
+        rules[0].kind = HTTP_RULE_REJECT;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+        pattern_free(rules[i].pattern);
 }
 
 /* ---- why a transfer failed ---- */
@@ -354,6 +391,7 @@ int main(void)
         cmocka_unit_test(the_first_cause_wins),
         cmocka_unit_test(one_value_of_a_repeated_header_is_enough),
         cmocka_unit_test(headers_without_end_are_too_large_whatever_came_before),
+        cmocka_unit_test(a_large_body_is_judged_in_turns),
         cmocka_unit_test(every_code_has_a_reason_and_a_phase),
         cmocka_unit_test(phases_add_up_over_hops_and_the_last_transfer_counts),
         cmocka_unit_test(a_phase_that_was_not_reached_has_no_sample),

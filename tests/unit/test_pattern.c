@@ -214,6 +214,142 @@ static void pattern_finds_what_people_look_for_in_large_text(void **state)
     free(subject);
 }
 
+/* `each` is the work of one turn. *most: the most that one turn took. */
+static enum pattern_match search_in_turns(const struct pattern *pattern, const char *subject,
+                                          size_t length, uint64_t each, uint64_t *most)
+{
+    struct pattern_progress progress = {0};
+    enum pattern_match match;
+    bool over;
+    *most = 0;
+    do {
+        uint64_t left = each, before = progress.work;
+        size_t start = progress.start;
+        over = pattern_search_turn(pattern, subject, length, &progress, &left, &match);
+        uint64_t took = progress.work - before;
+        *most = took > *most ? took : *most;
+        assert_int_equal(left, took < each ? each - took : 0);
+        assert_true(over || progress.start > start);
+    } while (!over);
+    return match;
+}
+
+/* With a turn for every single start, what depends on where a search began would come out. */
+static void pattern_ends_alike_in_turns_and_at_once(void **state)
+{
+    static const struct {
+        const char *pattern;
+        unsigned flags;
+    } patterns[] = {
+        {"b", 0},
+        {"B", PATTERN_CASELESS},
+        {"^b", 0},
+        {"^b", PATTERN_MULTILINE},
+        {"^$", PATTERN_MULTILINE},
+        {"^\\n", PATTERN_MULTILINE},
+        {"\\Gb", 0},
+        {"a|\\Gb", 0},
+        {"x|\\G\\n", 0},
+        {"(?<=a)b", 0},
+        {"(?<!a)b", 0},
+        {"\\bb", 0},
+        {".*b", 0},
+        {"(?s).*b", 0},
+        {"(.)\\1", 0},
+        {"a(*COMMIT)z|b", 0},
+        {"a+(*SKIP)z|ab", 0},
+        {"aaa(*PRUNE)z|ab", 0},
+        {"c*", 0},
+        {"\\z", 0},
+        {"a\\Kb", 0},
+    };
+    static const char *const subjects[] = {
+        "",       "b",          "ab",        "aab",       "aaab\n",      "x\nb",
+        "a\r\nb", "a\r\n\r\nb", "xx\r\rb\n", "cab bb ba", "aaaa\r\naab", "zzzzzzzz",
+    };
+    (void)state;
+    for (size_t p = 0; p < ARRAY_LEN(patterns); p++) {
+        struct pattern *pattern = compiled(patterns[p].pattern, patterns[p].flags);
+        for (size_t s = 0; s < ARRAY_LEN(subjects); s++) {
+            size_t length = strlen(subjects[s]);
+            uint64_t most;
+            enum pattern_match whole = pattern_search(pattern, subjects[s], length, NULL),
+                               turns = search_in_turns(pattern, subjects[s], length, 1, &most);
+            if (whole != turns) {
+                fail_msg("/%s/ on \"%s\": %d at once, %d in turns", patterns[p].pattern,
+                         subjects[s], (int)whole, (int)turns);
+            }
+        }
+        pattern_free(pattern);
+    }
+}
+
+/* A turn over a megabyte takes its own work and what one start takes, whoever wrote the text. */
+static void pattern_gives_others_their_turn(void **state)
+{
+    static const struct {
+        const char *pattern, *fill;
+    } rows[] = {
+        {"...[^a-z]x", "the quick fox jumps over\n"},
+        {"(a+)+b", "aaaaaaaaaaaaaaac"},
+        {"[a-z ]*9", "abcd efgh "},
+        {"(?s)^.*zzz", "a"},
+        {"(?i)NEEDLE", "ne"},
+        {"(?:[^x]|y)*z", "a"},
+    };
+    enum { SIZE = 1024 * 1024, ONE_START = 6 * PATTERN_TURN_WORK };
+    char *subject = malloc(SIZE);
+    (void)state;
+    assert_non_null(subject);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        size_t length = strlen(rows[i].fill);
+        for (size_t at = 0; at < SIZE; at++) {
+            subject[at] = rows[i].fill[at % length];
+        }
+        struct pattern *pattern = compiled(rows[i].pattern, 0);
+        uint64_t most;
+        enum pattern_match whole = pattern_search(pattern, subject, SIZE, NULL),
+                           turns =
+                               search_in_turns(pattern, subject, SIZE, PATTERN_TURN_WORK, &most);
+        if (turns != whole || most > PATTERN_TURN_WORK + ONE_START) {
+            fail_msg("/%s/ gave %d and %d, a turn took %llu", rows[i].pattern, (int)whole,
+                     (int)turns, (unsigned long long)most);
+        }
+        pattern_free(pattern);
+    }
+    free(subject);
+}
+
+static double seconds_to_miss(const char *text, unsigned flags, const char *subject, size_t length)
+{
+    struct pattern *pattern = compiled(text, flags);
+    double before = seconds();
+    assert_int_equal(pattern_search(pattern, subject, length, NULL), PATTERN_NO);
+    double took = seconds() - before;
+    pattern_free(pattern);
+    return took;
+}
+
+/* A text of small letters once made PCRE2 read it to its end from each start, in vain and
+ * uncounted, for a pattern in capitals: minutes on a board. */
+static void pattern_searches_capitals_as_fast_as_small_letters(void **state)
+{
+    enum { SIZE = 1024 * 1024 };
+    char *subject = malloc(SIZE);
+    (void)state;
+    assert_non_null(subject);
+    for (size_t at = 0; at < SIZE; at++) {
+        subject[at] = "ne"[at % 2];
+    }
+    double small = seconds_to_miss("needle", PATTERN_CASELESS, subject, SIZE),
+           capitals = seconds_to_miss("NEEDLE", PATTERN_CASELESS, subject, SIZE),
+           inside = seconds_to_miss("(?i)NEEDLE", 0, subject, SIZE);
+    if (capitals > 10 * small || inside > 10 * small) {
+        fail_msg("%.3f s, and %.3f s or %.3f s in capitals", small, capitals, inside);
+    }
+    free(subject);
+}
+
 static void pattern_search_allocates_nothing(void **state)
 {
     (void)state;
@@ -295,6 +431,9 @@ int main(void)
         cmocka_unit_test(pattern_with_too_many_groups_is_refused_at_load),
         cmocka_unit_test(pattern_gives_up_on_text_made_to_hang_it),
         cmocka_unit_test(pattern_finds_what_people_look_for_in_large_text),
+        cmocka_unit_test(pattern_ends_alike_in_turns_and_at_once),
+        cmocka_unit_test(pattern_gives_others_their_turn),
+        cmocka_unit_test(pattern_searches_capitals_as_fast_as_small_letters),
         cmocka_unit_test(pattern_search_allocates_nothing),
         cmocka_unit_test(pattern_on_an_unfinished_line_says_only_what_more_bytes_cannot_change),
         cmocka_unit_test(pattern_from_the_middle_knows_where_the_line_starts),
