@@ -5,8 +5,8 @@
  * asks. These headers lie in front of musl's, which they include; the calls they make have the
  * names of the Linux Standard Base (__memcpy_chk), which the compiler knows too: it makes the plain
  * call of one that provably fits or whose array it cannot see, and warns of one that never fits. A
- * call that would write past the end ends the process (__chk_fail, fortify.c) before a byte of it
- * is written.
+ * call that would write past the end ends the process (__chk_fail, fortify.c) before it writes a
+ * byte; sprintf alone, whose length only writing tells, writes what fits first.
  *
  * Not covered, since nothing here calls them with an array of its own: wide characters, realpath,
  * getcwd and their like. */
