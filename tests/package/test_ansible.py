@@ -109,7 +109,8 @@ class AnsibleRole(unittest.TestCase):
         self.assertEqual(self.play()[0], 0)
         text = self.configuration()
         for line in ("site = branch-0001", "label = region=emea", "slo = availability 99.9% 30d",
-                     "slo = latency 95% 800ms 30d", "[modbus boiler]"):
+                     "slo = latency 95% 800ms 30d", "[modbus boiler]", "[slo portal-all]",
+                     "probe = portal-cert", "[maintenance patch-night]"):
             self.assertIn(f"\n{line}\n", text)
         self.assertEqual(self.status()["site"], "branch-0001")
         self.assertEqual(len(self.status()["targets"]), 3)
