@@ -28,6 +28,9 @@ import time
 MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 2, 4, 0x4000, 0x40000
 CLONE_NEWNS = 0x20000
 SECTOR = 512
+# Two sectors of an ext4 with blocks of 4 KiB, and no second copy on a disk this small: ext4 counts on
+# the disk to write it whole or not at all.
+SUPERBLOCK = range(1024, 2048)
 MAX_WRITE = 128 * 1024
 
 (FORGET, GETATTR, SETATTR, OPEN, READ, WRITE, STATFS, RELEASE, FSYNC, FLUSH, INIT, INTERRUPT,
@@ -71,6 +74,11 @@ def missing():
     return None
 
 
+def may_tear(offset):
+    """Whether of two sectors that meet there the first may be written without the second."""
+    return offset not in SUPERBLOCK[1:]
+
+
 class Medium:
     """What the disk holds: durably, and as it is told to readers. Between the two stand the
     writes since the last flush."""
@@ -103,15 +111,19 @@ class Medium:
                     image[offset:offset + len(data)] = data
         elif how == "sectors":  # any part of any
             share = chance.choice((0.1, 0.5, 0.9))
+            kept = True
             for offset, data in self.pending:
                 for at in range(0, len(data), SECTOR):
-                    if chance.random() < share:
+                    if may_tear(offset + at):
+                        kept = chance.random() < share
+                    if kept:
                         image[offset + at:offset + at + SECTOR] = data[at:at + SECTOR]
         elif how == "prefix":  # in order, the last one torn
             count = chance.randrange(len(self.pending) + 1)
             for number, (offset, data) in enumerate(self.pending[:count]):
                 if number == count - 1:
-                    data = data[:chance.randrange(len(data) // SECTOR + 1) * SECTOR]
+                    torn = chance.randrange(len(data) // SECTOR + 1) * SECTOR
+                    data = data[:torn if may_tear(offset + torn) else torn + SECTOR]
                 image[offset:offset + len(data)] = data
         elif how != "lost":
             raise ValueError(how)
