@@ -85,6 +85,16 @@ static struct line current_line(const struct dialog *dialog)
 
 /* --- Steps; each returns true when the dialog goes on with the next one --- */
 
+static enum pattern_match search(struct dialog *dialog, const struct line *line,
+                                 const struct pattern *pattern, size_t from,
+                                 struct pattern_group *groups)
+{
+    struct pattern_text text = {.bytes = line->start, .length = line->length, .start = from};
+    text.place |= line->finished ? 0 : PATTERN_UNFINISHED;
+    text.place |= dialog->line_started ? 0 : PATTERN_MIDDLE;
+    return pattern_search_shared(pattern, &text, &dialog->spare_work, groups);
+}
+
 /* Fails when the current line matches a reject that is in force. */
 static bool rejected(struct dialog *dialog, const struct line *line)
 {
@@ -93,11 +103,8 @@ static bool rejected(struct dialog *dialog, const struct line *line)
         if (step->op != DIALOG_REJECT) {
             continue;
         }
-        unsigned place =
-            (line->finished ? 0 : PATTERN_UNFINISHED) | (dialog->line_started ? 0 : PATTERN_MIDDLE);
         size_t from = i < dialog->line_step ? 0 : dialog->taken;
-        enum pattern_match match =
-            pattern_search_from(step->pattern, line->start, line->length, from, place, NULL);
+        enum pattern_match match = search(dialog, line, step->pattern, from, NULL);
         if (match == PATTERN_YES || match == PATTERN_LIMIT) {
             dialog->step = i;
             dialog->by_pattern = true;
@@ -128,9 +135,7 @@ static bool match_line(struct dialog *dialog, const struct line *line,
                        const struct pattern *pattern)
 {
     struct pattern_group groups[PATTERN_GROUPS];
-    unsigned place =
-        (line->finished ? 0 : PATTERN_UNFINISHED) | (dialog->line_started ? 0 : PATTERN_MIDDLE);
-    switch (pattern_search_from(pattern, line->start, line->length, dialog->taken, place, groups)) {
+    switch (search(dialog, line, pattern, dialog->taken, groups)) {
     case PATTERN_YES:
         capture(dialog, line->start, groups);
         if (dialog->taken == 0) {
@@ -163,7 +168,7 @@ static bool look_at_line(struct dialog *dialog, const struct pattern *pattern,
         return true;
     }
     if (fresh && refusing != NULL && line.finished &&
-        pattern_search(refusing, line.start, line.length, NULL) == PATTERN_YES) {
+        search(dialog, &line, refusing, 0, NULL) == PATTERN_YES) {
         fail(dialog, REASON_PROTOCOL, "the server refused");
         return true;
     }
@@ -323,6 +328,7 @@ void dialog_begin(struct dialog *dialog, const struct dialog_script *script)
     memset(dialog, 0, offsetof(struct dialog, captured));
     dialog->script = script;
     dialog->line_started = true;
+    dialog->spare_work = PATTERN_WORK_SPARE;
     dialog->reason = REASON_NONE;
     (void)run(dialog);
 }

@@ -17,9 +17,9 @@
  *   clear fails with `protocol`: a peer in the middle could have put it there to be taken for what
  *   comes inside TLS (CVE-2011-0411).
  *
- * A pattern that takes too much work (pattern.h) fails with `internal`: not `unknown`, for a peer
- * could bring that about to stay out of the books. More than DIALOG_BYTES_MAX from the peer fails
- * with `too_large`. Thread rule: that of pattern.h. */
+ * Patterns that take too much work (pattern.h), over the whole dialog, fail with `internal`: not
+ * `unknown`, for a peer could bring that about to stay out of the books. More than DIALOG_BYTES_MAX
+ * from the peer fails with `too_large`. Thread rule: that of pattern.h. */
 #ifndef PICKET_DIALOG_H
 #define PICKET_DIALOG_H
 
@@ -54,7 +54,8 @@ struct dialog {
     unsigned line_step; /* the step that took the first part of the line: rejects before it see the
                          * line from its start */
     bool ended, quiet;
-    bool tried_quiet; /* nothing new since dialog_quiet() */
+    bool tried_quiet;    /* nothing new since dialog_quiet() */
+    uint64_t spare_work; /* of all its patterns */
 
     size_t out_used, out_sent;
     struct pattern_group groups[PATTERN_GROUPS]; /* in `captured` */

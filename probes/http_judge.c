@@ -28,7 +28,8 @@ static bool rule_holds(const struct http_rule *rule, enum pattern_match match)
 
 /* Over all values of a header: one match decides, a search that gave up comes second. */
 static enum pattern_match search_header(const struct http_rule *rule,
-                                        const struct http_answer *answer, bool *present)
+                                        const struct http_answer *answer, uint64_t *spare,
+                                        bool *present)
 {
     enum pattern_match found = PATTERN_NO;
     unsigned cursor = 0;
@@ -36,7 +37,8 @@ static enum pattern_match search_header(const struct http_rule *rule,
     *present = false;
     while (found != PATTERN_YES &&
            (value = http_answer_header(answer, rule->name, rule->name_length, &cursor))) {
-        enum pattern_match match = pattern_search(rule->pattern, value, strlen(value), NULL);
+        struct pattern_text text = {.bytes = value, .length = strlen(value)};
+        enum pattern_match match = pattern_search_shared(rule->pattern, &text, spare, NULL);
         *present = true;
         if (match != PATTERN_NO)
             found = match;
@@ -54,10 +56,11 @@ static const char *verb_of(enum pattern_match match)
 static void judge_headers(const struct http_criteria *criteria, const struct http_answer *answer,
                           struct result *result)
 {
+    uint64_t spare = PATTERN_WORK_SPARE;
     for (unsigned i = 0; i < criteria->header_rule_count && answer->head_done; i++) {
         const struct http_rule *rule = &criteria->header_rules[i];
         bool present;
-        enum pattern_match match = search_header(rule, answer, &present);
+        enum pattern_match match = search_header(rule, answer, &spare, &present);
         if (rule_holds(rule, match))
             continue;
         result_fact_set(result, FACT_FAILED_DUE_TO_REGEX, 1);

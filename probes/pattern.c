@@ -8,10 +8,9 @@
 
 #include "kind.h"
 
-/* One search may cost WORK_FIXED + WORK_PER_BYTE * length. Automatic callouts report each item of
- * the pattern that is tried; one costs about as much as stepping over WORK_PER_ITEM characters. A
- * million takes some milliseconds on a workstation, tens on a small board. */
-enum { WORK_FIXED = 2000000, WORK_PER_BYTE = 48, WORK_PER_ITEM = 8 };
+/* Automatic callouts report each item of the pattern that is tried; one costs about as much as
+ * stepping over so many characters. */
+enum { WORK_PER_ITEM = 8 };
 /* How often one start may go back: it bounds what one start takes, and so how long a turn lasts. */
 enum { MATCH_LIMIT = 500000 };
 /* PCRE2 begins a search with room for this many frames, or fails when they do not fit. */
@@ -213,17 +212,17 @@ static void read_groups(int found, struct pattern_group *groups)
     }
 }
 
-static enum pattern_match search(const struct pattern *pattern, const void *subject, size_t length,
-                                 unsigned place, struct work *work, struct pattern_group *groups)
+static enum pattern_match search(const struct pattern *pattern, const struct pattern_text *text,
+                                 struct work *work, struct pattern_group *groups)
 {
     /* PCRE2 then answers "partial" wherever it would have to look at what comes next. */
-    uint32_t options = (place & PATTERN_UNFINISHED) != 0 ? PCRE2_PARTIAL_HARD : 0;
-    options |= (place & PATTERN_MIDDLE) != 0 ? PCRE2_NOTBOL : 0;
-    work->allowed = WORK_FIXED + (uint64_t)WORK_PER_BYTE * length;
-    work->position = work->start;
+    uint32_t options = (text->place & PATTERN_UNFINISHED) != 0 ? PCRE2_PARTIAL_HARD : 0;
+    options |= (text->place & PATTERN_MIDDLE) != 0 ? PCRE2_NOTBOL : 0;
+    work->start = text->start;
+    work->position = text->start;
     pcre2_set_callout(scratch.context, count_work, work);
-    int found = pcre2_match(pattern->code, subject, length, work->start, options, scratch.data,
-                            scratch.context);
+    int found = pcre2_match(pattern->code, text->bytes, text->length, text->start, options,
+                            scratch.data, scratch.context);
     if (found == PCRE2_ERROR_NOMATCH) {
         return PATTERN_NO;
     }
@@ -239,28 +238,35 @@ static enum pattern_match search(const struct pattern *pattern, const void *subj
     return PATTERN_YES;
 }
 
-enum pattern_match pattern_search_from(const struct pattern *pattern, const void *subject,
-                                       size_t length, size_t start, unsigned place,
-                                       struct pattern_group *groups)
+enum pattern_match pattern_search_shared(const struct pattern *pattern,
+                                         const struct pattern_text *text, uint64_t *spare,
+                                         struct pattern_group *groups)
 {
-    struct work work = {.pause = UINT64_MAX, .start = start};
-    return search(pattern, subject, length, place, &work, groups);
+    uint64_t own = (uint64_t)PATTERN_WORK_PER_BYTE * (text->length - text->start);
+    struct work work = {.allowed = own + *spare, .pause = UINT64_MAX};
+    enum pattern_match match = search(pattern, text, &work, groups);
+    uint64_t over = work.used > own ? work.used - own : 0;
+    *spare -= over < *spare ? over : *spare;
+    return match;
 }
 
 enum pattern_match pattern_search(const struct pattern *pattern, const void *subject, size_t length,
                                   struct pattern_group *groups)
 {
-    return pattern_search_from(pattern, subject, length, 0, 0, groups);
+    struct pattern_text text = {.bytes = subject, .length = length};
+    uint64_t spare = PATTERN_WORK_SPARE;
+    return pattern_search_shared(pattern, &text, &spare, groups);
 }
 
 bool pattern_search_turn(const struct pattern *pattern, const void *subject, size_t length,
                          struct pattern_progress *progress, uint64_t *left,
                          enum pattern_match *match)
 {
+    struct pattern_text text = {.bytes = subject, .length = length, .start = progress->start};
     struct work work = {.used = progress->work,
-                        .pause = pattern->at_once ? UINT64_MAX : progress->work + *left,
-                        .start = progress->start};
-    *match = search(pattern, subject, length, 0, &work, NULL);
+                        .allowed = PATTERN_WORK_SPARE + (uint64_t)PATTERN_WORK_PER_BYTE * length,
+                        .pause = pattern->at_once ? UINT64_MAX : progress->work + *left};
+    *match = search(pattern, &text, &work, NULL);
     uint64_t used = work.used - progress->work;
     *left -= used < *left ? used : *left;
     *progress = (struct pattern_progress){work.start, work.used};

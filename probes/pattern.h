@@ -4,9 +4,10 @@
  * Neither a pattern nor a peer's text can hang or grow the agent. PCRE2's own match limit counts
  * anew for each place a match may start at, and steps over single characters not at all, so the
  * work is counted here, over the whole search: bounded by a constant plus a multiple of the
- * subject's length. A large text is searched in turns, so that others are not kept waiting.
- * Backtracking memory is one block of CAP_PATTERN_HEAP_KIB that all patterns share, allocated with
- * the first; a search allocates nothing. Groups nest eight deep at most.
+ * subject's length. Many searches in what one peer sent share the constant. A large text is
+ * searched in turns, so that others are not kept waiting. Backtracking memory is one block of
+ * CAP_PATTERN_HEAP_KIB that all patterns share, allocated with the first; a search allocates
+ * nothing. Groups nest eight deep at most.
  *
  * Thread rule: one thread compiles, searches and frees. */
 #ifndef PICKET_PATTERN_H
@@ -26,9 +27,13 @@ enum pattern_match {
     PATTERN_UNCERTAIN /* with PATTERN_UNFINISHED only: further bytes decide */
 };
 
-/* The work of one turn, in about the time that it takes to step over one byte. With what one start
- * may take on top, a turn lasts 20 ms on a workstation at worst, a tenth of a second or two on a
- * board of 800 MHz. */
+/* What a search may cost: so much for each byte, and what is left of the spare work. The unit is
+ * about the time that it takes to step over one byte: a million are some milliseconds on a
+ * workstation, tens on a small board. */
+enum { PATTERN_WORK_PER_BYTE = 48, PATTERN_WORK_SPARE = 2000000 };
+
+/* The work of one turn. With what one start may take on top, a turn lasts 20 ms on a workstation at
+ * worst, a tenth of a second or two on a board of 800 MHz. */
 enum { PATTERN_TURN_WORK = 1000000 };
 
 /* How far a search in turns is: {0} to begin. */
@@ -41,10 +46,17 @@ struct pattern_group {
     size_t start, length; /* in the subject; start == SIZE_MAX: the group took no part */
 };
 
-/* Where the subject of a search stands in what the pattern is about. */
+/* Where a text stands in what the pattern is about. */
 enum {
     PATTERN_UNFINISHED = 1, /* bytes may follow: a match counts when none of them can change it */
-    PATTERN_MIDDLE = 2      /* bytes went before: `^` does not match at the subject's start */
+    PATTERN_MIDDLE = 2      /* bytes went before: `^` does not match at the text's start */
+};
+
+struct pattern_text {
+    const void *bytes;
+    size_t length;
+    size_t start; /* no match begins before it; look-behind and `\b` see what is there */
+    unsigned place;
 };
 
 /* Compiles. CR, LF and CRLF end a line: for `.`, and with PATTERN_MULTILINE for `^` and `$`. On an
@@ -57,10 +69,11 @@ void pattern_free(struct pattern *pattern);
  * answer is PATTERN_YES. */
 enum pattern_match pattern_search(const struct pattern *pattern, const void *subject, size_t length,
                                   struct pattern_group *groups);
-/* The same from `start` on (look-behind and `\b` see what is before it), see PATTERN_UNFINISHED. */
-enum pattern_match pattern_search_from(const struct pattern *pattern, const void *subject,
-                                       size_t length, size_t start, unsigned place,
-                                       struct pattern_group *groups);
+/* The same for one of many searches in what a peer sent, which share *spare, PATTERN_WORK_SPARE to
+ * begin: so none of them can be made to cost that much again and again. */
+enum pattern_match pattern_search_shared(const struct pattern *pattern,
+                                         const struct pattern_text *text, uint64_t *spare,
+                                         struct pattern_group *groups);
 /* One turn of a search. *left: the work that is left of the turn, shared by all searches in it,
  * PATTERN_TURN_WORK to begin; what this one took is gone after. True: it is over, and *match is
  * pattern_search()'s answer. False: call it again in another turn, with the same subject. */

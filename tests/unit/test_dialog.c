@@ -674,6 +674,21 @@ static void dialog_gives_up_on_text_made_for_a_pattern(void **state)
     assert_int_equal(end.reason, REASON_INTERNAL);
 }
 
+/* Lines that each stay just below what one search may cost, so many of them would take minutes. */
+static void dialog_gives_up_on_many_lines_made_for_a_pattern(void **state)
+{
+    (void)state;
+    static const char *const steps[STEPS] = {"reject /(a+)+b/", "expect /ready/"};
+    static const char line[] = "aaaaaaaaaaaaaaacb\n";
+    struct end end;
+    flood(steps, line, sizeof line - 1, sizeof line - 1, &end);
+    assert_int_equal(end.state, DIALOG_OPEN);
+    flood(steps, line, 60000, 1000, &end);
+    assert_int_equal(end.state, DIALOG_FAILED);
+    assert_int_equal(end.reason, REASON_INTERNAL);
+    assert_in_range(dialog.total, 1, 2000);
+}
+
 /* A line longer than the buffer: its beginning is forgotten, its end is found, wherever it is. */
 static void dialog_finds_the_end_of_a_line_longer_than_its_buffer(void **state)
 {
@@ -882,6 +897,7 @@ int main(void)
         cmocka_unit_test(dialog_goes_on_inside_tls),
         cmocka_unit_test(dialog_ends_a_flood),
         cmocka_unit_test(dialog_gives_up_on_text_made_for_a_pattern),
+        cmocka_unit_test(dialog_gives_up_on_many_lines_made_for_a_pattern),
         cmocka_unit_test(dialog_finds_the_end_of_a_line_longer_than_its_buffer),
         cmocka_unit_test(dialog_sends_back_what_fits_and_no_more),
         cmocka_unit_test(dialog_sends_in_order_when_the_peer_takes_little),

@@ -183,6 +183,28 @@ static void one_value_of_a_repeated_header_is_enough(void **state)
     pattern_free(rules[0].pattern);
 }
 
+/* Values that each stay just below what one search may cost, made for the pattern. */
+static void many_values_of_a_header_share_the_work_of_their_search(void **state)
+{
+    struct http_rule rules[] = {rule(HTTP_RULE_EXPECT, "X", "(a+)+b")};
+    struct http_criteria criteria = {
+        .status_text = "200", .header_rules = rules, .header_rule_count = 1};
+    (void)state;
+    assert_int_equal(http_status_read("200", 3, &criteria.status), ERROR_NONE);
+    for (unsigned values = 1; values <= 90; values += 89) {
+        http_answer_begin(&answer, NULL, 10, false);
+        assert_true(line("HTTP/1.1 200"));
+        for (unsigned i = 0; i < values; i++)
+            assert_true(line("X: aaaaaaaaaaaaaaacb"));
+        assert_true(line(""));
+        answer.end = HTTP_END_WHOLE;
+        judge(&criteria);
+        assert_int_equal(result.reason, REASON_HEADER);
+        assert_int_equal(strstr(result.note, "too much work") != NULL, values > 1);
+    }
+    pattern_free(rules[0].pattern);
+}
+
 static void headers_without_end_are_too_large_whatever_came_before(void **state)
 {
     struct http_criteria criteria = {.status_text = "200"};
@@ -390,6 +412,7 @@ int main(void)
         cmocka_unit_test(body_stops_at_its_limit),
         cmocka_unit_test(the_first_cause_wins),
         cmocka_unit_test(one_value_of_a_repeated_header_is_enough),
+        cmocka_unit_test(many_values_of_a_header_share_the_work_of_their_search),
         cmocka_unit_test(headers_without_end_are_too_large_whatever_came_before),
         cmocka_unit_test(a_large_body_is_judged_in_turns),
         cmocka_unit_test(every_code_has_a_reason_and_a_phase),

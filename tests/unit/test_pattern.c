@@ -363,6 +363,14 @@ static void pattern_search_allocates_nothing(void **state)
     pattern_free(pattern);
 }
 
+static enum pattern_match search_at(const struct pattern *pattern, const char *bytes, size_t length,
+                                    size_t start, unsigned place, struct pattern_group *groups)
+{
+    struct pattern_text text = {bytes, length, start, place};
+    uint64_t spare = PATTERN_WORK_SPARE;
+    return pattern_search_shared(pattern, &text, &spare, groups);
+}
+
 static bool same_groups(const struct pattern_group *a, const struct pattern_group *b)
 {
     for (unsigned i = 0; i < PATTERN_GROUPS; i++) {
@@ -396,7 +404,7 @@ static void pattern_on_an_unfinished_line_says_only_what_more_bytes_cannot_chang
             enum pattern_match end = pattern_search(pattern, subjects[s], length, whole);
             for (size_t cut = 0; cut <= length; cut++) {
                 enum pattern_match match =
-                    pattern_search_from(pattern, subjects[s], cut, 0, PATTERN_UNFINISHED, part);
+                    search_at(pattern, subjects[s], cut, 0, PATTERN_UNFINISHED, part);
                 if (match == PATTERN_YES && (end != PATTERN_YES || !same_groups(part, whole))) {
                     fail_msg("/%s/ on '%.*s' of '%s'", patterns[p], (int)cut, subjects[s],
                              subjects[s]);
@@ -413,11 +421,11 @@ static void pattern_from_the_middle_knows_where_the_line_starts(void **state)
 {
     (void)state;
     struct pattern *start = compiled("^b", 0), *word = compiled("\\bb", 0);
-    assert_int_equal(pattern_search_from(start, "ab", 2, 1, 0, NULL), PATTERN_NO);
-    assert_int_equal(pattern_search_from(start, "b", 1, 0, 0, NULL), PATTERN_YES);
-    assert_int_equal(pattern_search_from(start, "b", 1, 0, PATTERN_MIDDLE, NULL), PATTERN_NO);
-    assert_int_equal(pattern_search_from(word, "ab", 2, 1, 0, NULL), PATTERN_NO);
-    assert_int_equal(pattern_search_from(word, "-b", 2, 1, 0, NULL), PATTERN_YES);
+    assert_int_equal(search_at(start, "ab", 2, 1, 0, NULL), PATTERN_NO);
+    assert_int_equal(search_at(start, "b", 1, 0, 0, NULL), PATTERN_YES);
+    assert_int_equal(search_at(start, "b", 1, 0, PATTERN_MIDDLE, NULL), PATTERN_NO);
+    assert_int_equal(search_at(word, "ab", 2, 1, 0, NULL), PATTERN_NO);
+    assert_int_equal(search_at(word, "-b", 2, 1, 0, NULL), PATTERN_YES);
     pattern_free(start);
     pattern_free(word);
 }
