@@ -14,7 +14,7 @@ void loop_init(struct loop *loop, const struct clock *clock, const struct loop_s
 
 static struct timespec timespec_of(usec_t duration_us)
 {
-    return (struct timespec){.tv_sec = duration_us / USEC_PER_SEC,
+    return (struct timespec){.tv_sec = (time_t)(duration_us / USEC_PER_SEC),
                              .tv_nsec = (long)(duration_us % USEC_PER_SEC * 1000)};
 }
 
