@@ -127,6 +127,21 @@ class Profiles(LiveTest):
                       self.cmake("--preset", "armv7hf", "-DPICKET_PROFILE=toaster",
                                  source=source).stderr)
 
+    def test_a_recipes_compiler_is_no_preset_and_takes_any_profile(self):
+        source = self.copy()
+        file = source / "boards" / "profiles" / "openwrt-router"
+        # Wrong behind the preset: so it shows which of the two was looked at, and nothing is built.
+        file.write_text(file.read_text().replace("commit ", "commit = 2\n#"))
+        foreign = self.file("armv5te.cmake", "set(CMAKE_SYSTEM_NAME Linux)\n"
+                                             "set(CMAKE_C_COMPILER arm-linux-gnueabihf-gcc)\n")
+        ours = source / "boards" / "toolchains" / "armv5te.cmake"
+        for toolchain, said in ((foreign, "'2' is no time"), (ours, "it is for preset 'armv7hf'")):
+            done = self.cmake("-B", self.folder / toolchain.parent.name,
+                              f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",
+                              "-DPICKET_PROFILE=openwrt-router", source=source)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(said, " ".join(done.stderr.split()))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -84,6 +84,18 @@ class Pins(unittest.TestCase):
             self.assertEqual(re.search(pattern, file.read_text(), re.M)[1], version(), file)
         self.assertEqual([file.name for file in YOCTO.iterdir()], [f"picket_{version()}.bb"])
 
+    def test_recipes_hand_over_the_profile_that_was_chosen(self):
+        yocto = YOCTO / f"picket_{version()}.bb"
+        for file, option, choice in (
+                (OPENWRT / "Makefile", "$(call qstrip,$(CONFIG_PICKET_PROFILE))",
+                 OPENWRT / "Makefile"),
+                (BUILDROOT / "picket.mk", "$(call qstrip,$(BR2_PACKAGE_PICKET_PROFILE))",
+                 BUILDROOT / "Config.in"),
+                (yocto, "${PICKET_PROFILE}", yocto)):
+            self.assertIn(f"-DPICKET_PROFILE={option}", file.read_text())
+            name = re.search(r"(\w*)PICKET_PROFILE", option)[0].removeprefix("CONFIG_")
+            self.assertRegex(choice.read_text(), rf"(?m)^(config {name}$|{name} \?=)")
+
     def test_recipes_take_along_all_that_a_board_is_built_from(self):
         text = (ROOT / "CMakeLists.txt").read_text()
         text = re.sub(r"if\(PICKET_(HOST|TESTS)\b.*?endif\(\)", "", text, flags=re.S)

@@ -36,6 +36,7 @@ PICKET_BUILD_ENV = $(PICKET_CONF_ENV)
 PICKET_BUILD_OPTS = --target picketd
 PICKET_CONF_OPTS = \
 	-DPICKET_COMMIT=$(shell git -C $(PICKET_TOP) rev-parse --short=12 HEAD 2>/dev/null || echo unknown) \
+	-DPICKET_PROFILE=$(call qstrip,$(BR2_PACKAGE_PICKET_PROFILE)) \
 	-DPICKET_HOST=OFF \
 	-DPICKET_TESTS=OFF \
 	-DPICKET_WERROR=OFF

@@ -51,8 +51,12 @@ def picket_commit(d):
     import oe.buildcfg
     return oe.buildcfg.get_metadata_git_revision(d.getVar('PICKET_TOP'))[:12].strip('<>')
 
-EXTRA_OECMAKE = "-DPICKET_COMMIT=${@picket_commit(d)} -DPICKET_HOST=OFF -DPICKET_TESTS=OFF \
-    -DPICKET_WERROR=OFF"
+# A file in boards/profiles, such as raspberry-pi: limits and defaults of a board. Empty: those of the
+# README.
+PICKET_PROFILE ?= ""
+
+EXTRA_OECMAKE = "-DPICKET_COMMIT=${@picket_commit(d)} -DPICKET_PROFILE=${PICKET_PROFILE} \
+    -DPICKET_HOST=OFF -DPICKET_TESTS=OFF -DPICKET_WERROR=OFF"
 export PICKET_CACHE = "${PICKET_UNPACKED}/cache"
 
 # The compiler finds its C library by the options in CC alone; boards/deps/build calls it without.
