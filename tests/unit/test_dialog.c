@@ -1,22 +1,6 @@
-/* Guards the tcp dialog: the verdict must not depend on how TCP cut the stream, a hostile peer must
- * not get past a bound, and nothing in clear may pass for what comes inside TLS. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "dialog.h"
-
-enum { STEPS = 10 };
-
-/* When the peer closes, or falls silent, after the input. */
-enum then { THEN_NOTHING, THEN_CLOSE, THEN_QUIET };
+/* Guards the tcp dialog: the verdict must not depend on how TCP cut the stream, and nothing in
+ * clear may pass for what comes inside TLS. */
+#include "dialog_rig.h"
 
 struct row {
     const char *steps[STEPS];
@@ -28,84 +12,6 @@ struct row {
     unsigned step;    /* where it stands at the end, from 0 */
     const char *sent; /* NULL: nothing */
 };
-
-static struct dialog dialog;
-
-static void read_script(struct dialog_script *script, const char *const *steps)
-{
-    char why[256];
-    memset(script, 0, sizeof *script);
-    for (unsigned i = 0; i < STEPS && steps[i] != NULL; i++) {
-        if (dialog_script_add(script, steps[i], strlen(steps[i]), why, sizeof why) != ERROR_NONE) {
-            fail_msg("%s: %s", steps[i], why);
-        }
-    }
-}
-
-/* What a run of the engine came to, to be compared. */
-struct end {
-    enum dialog_state state;
-    enum reason reason;
-    unsigned step;
-    bool by_pattern, by_bytes;
-    bool late; /* something came after the dialog had asked for its handshake */
-    size_t sent_length;
-    char sent[8192];
-};
-
-static void drain(struct end *end)
-{
-    size_t count;
-    const void *bytes = dialog_output(&dialog, &count);
-    while (count > 0) {
-        size_t part = count > 3 ? 3 : count; /* a peer that takes little at a time */
-        assert_true(end->sent_length + part < sizeof end->sent);
-        memcpy(end->sent + end->sent_length, bytes, part);
-        end->sent_length += part;
-        dialog_sent(&dialog, part);
-        bytes = dialog_output(&dialog, &count);
-    }
-    end->sent[end->sent_length] = '\0';
-}
-
-static void feed(struct end *end, const char *bytes, size_t count)
-{
-    if (count > 0 && dialog.state == DIALOG_OPEN) {
-        /* From a block of its own, so that a sanitizer sees every read beyond it. */
-        char *copy = malloc(count);
-        assert_non_null(copy);
-        memcpy(copy, bytes, count);
-        dialog_feed(&dialog, copy, count);
-        free(copy);
-        drain(end);
-    } else if (count > 0 && dialog.state == DIALOG_WANTS_TLS) {
-        end->late = true;
-    }
-}
-
-static void finish(struct end *end, enum then then)
-{
-    if (dialog.state == DIALOG_OPEN && then == THEN_CLOSE) {
-        dialog_end(&dialog);
-    } else if (dialog_wants_quiet(&dialog) && then == THEN_QUIET) {
-        dialog_quiet(&dialog);
-        assert_false(dialog_wants_quiet(&dialog));
-    }
-    drain(end);
-    end->state = dialog.state;
-    end->reason = dialog.reason;
-    end->step = dialog.step;
-    end->by_pattern = dialog.by_pattern;
-    end->by_bytes = dialog.by_bytes;
-}
-
-static void begin(struct end *end, const struct dialog_script *script)
-{
-    memset(&dialog, 0xa5, sizeof dialog); /* nothing may rest on zeroes */
-    memset(end, 0, sizeof *end);
-    dialog_begin(&dialog, script);
-    drain(end);
-}
 
 /* --- What each step does --- */
 
@@ -621,115 +527,7 @@ static void dialog_goes_on_inside_tls(void **state)
     dialog_script_free(&script);
 }
 
-/* --- Hostile peers --- */
-
-static void flood(const char *const *steps, const char *fill, size_t total, size_t segment,
-                  struct end *end)
-{
-    static char bytes[80 * 1024];
-    struct dialog_script script;
-    assert_true(total <= sizeof bytes);
-    for (size_t i = 0; i < total; i++) {
-        bytes[i] = fill[i % strlen(fill)];
-    }
-    read_script(&script, steps);
-    begin(end, &script);
-    for (size_t at = 0; at < total; at += segment) {
-        feed(end, bytes + at, segment < total - at ? segment : total - at);
-    }
-    finish(end, THEN_NOTHING);
-    dialog_script_free(&script);
-}
-
-static void dialog_ends_a_flood(void **state)
-{
-    static const struct {
-        const char *step, *fill;
-    } floods[] = {
-        {"expect /x/", "a"},          {"expect /x/", "a\n"},        {"expect /x/", "\r\n"},
-        {"expect_bytes \"x\"", "ab"}, {"expect /^(a|b)*x/", "a\n"}, {"expect /x/", "\r"},
-    };
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(floods); i++) {
-        static const size_t segments[] = {1000, 2048, 65536, 80 * 1024};
-        for (size_t s = 0; s < ARRAY_LEN(segments); s++) {
-            const char *const steps[STEPS] = {floods[i].step};
-            struct end end;
-            flood(steps, floods[i].fill, 64 * 1024, segments[s], &end);
-            assert_int_equal(end.state, DIALOG_OPEN);
-            flood(steps, floods[i].fill, 64 * 1024 + 1, segments[s], &end);
-            assert_int_equal(end.state, DIALOG_FAILED);
-            assert_int_equal(end.reason, REASON_TOO_LARGE);
-        }
-    }
-}
-
-static void dialog_gives_up_on_text_made_for_a_pattern(void **state)
-{
-    (void)state;
-    static const char *const steps[STEPS] = {"expect /^(a+)+$/"};
-    struct end end;
-    flood(steps, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\n", 104, 104, &end);
-    assert_int_equal(end.state, DIALOG_FAILED);
-    assert_int_equal(end.reason, REASON_INTERNAL);
-}
-
-/* Lines that each stay just below what one search may cost, so many of them would take minutes. */
-static void dialog_gives_up_on_many_lines_made_for_a_pattern(void **state)
-{
-    (void)state;
-    static const char *const steps[STEPS] = {"reject /(a+)+b/", "expect /ready/"};
-    static const char line[] = "aaaaaaaaaaaaaaacb\n";
-    struct end end;
-    flood(steps, line, sizeof line - 1, sizeof line - 1, &end);
-    assert_int_equal(end.state, DIALOG_OPEN);
-    flood(steps, line, 60000, 1000, &end);
-    assert_int_equal(end.state, DIALOG_FAILED);
-    assert_int_equal(end.reason, REASON_INTERNAL);
-    assert_in_range(dialog.total, 1, 2000);
-    /* What a server says in good faith is within bounds, however much it is. */
-    static const char *const many[STEPS] = {"reject /.[a-z]{2}/", "reject /..[a-z]/",
-                                            "reject /.[^A-Z]+x/", "expect /ready/"};
-    flood(many, "250-SIZE 35882577\n", 60000, 1000, &end);
-    assert_int_equal(end.state, DIALOG_OPEN);
-}
-
-/* A line longer than the buffer: its beginning is forgotten, its end is found, wherever it is. */
-static void dialog_finds_the_end_of_a_line_longer_than_its_buffer(void **state)
-{
-    (void)state;
-    static const size_t lengths[] = {16 * 1024 - 5, 16 * 1024 - 4, 16 * 1024 - 3, 16 * 1024 - 1,
-                                     16 * 1024,     16 * 1024 + 1, 30000,         60000};
-    static const char *const steps[STEPS] = {"expect /needle$/", "expect /^next/"};
-    static const char *const starts[STEPS] = {"expect /^.*needle$/"};
-    static char bytes[64 * 1024];
-    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
-        static const size_t segments[] = {997, 4096, sizeof bytes};
-        for (size_t s = 0; s < ARRAY_LEN(segments); s++) {
-            struct dialog_script script;
-            struct end end;
-            memset(bytes, 'a', lengths[i]);
-            memcpy(bytes + lengths[i], "needle\r\nnext\n", 13);
-            read_script(&script, steps);
-            begin(&end, &script);
-            for (size_t at = 0; at < lengths[i] + 13; at += segments[s]) {
-                size_t left = lengths[i] + 13 - at;
-                feed(&end, bytes + at, segments[s] < left ? segments[s] : left);
-            }
-            finish(&end, THEN_NOTHING);
-            assert_int_equal(end.state, DIALOG_DONE);
-            dialog_script_free(&script);
-
-            read_script(&script, starts); /* what is left of the line does not start it */
-            begin(&end, &script);
-            feed(&end, bytes, lengths[i] + 13);
-            finish(&end, THEN_NOTHING);
-            bool fits = lengths[i] + 7 <= CAP_DIALOG_INPUT_BYTES;
-            assert_int_equal(end.state, fits ? DIALOG_DONE : DIALOG_OPEN);
-            dialog_script_free(&script);
-        }
-    }
-}
+/* --- Sends and pauses --- */
 
 static void dialog_sends_back_what_fits_and_no_more(void **state)
 {
@@ -802,27 +600,6 @@ static void dialog_sends_in_order_when_the_peer_takes_little(void **state)
     }
     assert_int_equal(total, 2 * (sizeof text[0] - 5));
     assert_int_equal(dialog.state, DIALOG_DONE);
-    dialog_script_free(&script);
-}
-
-/* The go-ahead ends where the input buffer does: what is behind it is refused all the same. */
-static void dialog_refuses_injected_bytes_beyond_its_buffer(void **state)
-{
-    (void)state;
-    static const char *const steps[STEPS] = {"expect /^220 /", "starttls"};
-    static char bytes[CAP_DIALOG_INPUT_BYTES + 5];
-    struct dialog_script script;
-    struct end end;
-    memset(bytes, '\n', sizeof bytes);
-    memcpy(bytes + CAP_DIALOG_INPUT_BYTES - 8, "220 go\r\nEVIL\n", 13);
-    read_script(&script, steps);
-    begin(&end, &script);
-    feed(&end, bytes, CAP_DIALOG_INPUT_BYTES);
-    assert_int_equal(dialog.state, DIALOG_WANTS_TLS);
-    begin(&end, &script);
-    feed(&end, bytes, sizeof bytes);
-    assert_int_equal(dialog.state, DIALOG_FAILED);
-    assert_int_equal(dialog.reason, REASON_PROTOCOL);
     dialog_script_free(&script);
 }
 
@@ -900,13 +677,8 @@ int main(void)
         cmocka_unit_test(dialog_does_not_depend_on_segments_for_random_scripts),
         cmocka_unit_test(dialog_rejects_what_came_along_with_a_match),
         cmocka_unit_test(dialog_goes_on_inside_tls),
-        cmocka_unit_test(dialog_ends_a_flood),
-        cmocka_unit_test(dialog_gives_up_on_text_made_for_a_pattern),
-        cmocka_unit_test(dialog_gives_up_on_many_lines_made_for_a_pattern),
-        cmocka_unit_test(dialog_finds_the_end_of_a_line_longer_than_its_buffer),
         cmocka_unit_test(dialog_sends_back_what_fits_and_no_more),
         cmocka_unit_test(dialog_sends_in_order_when_the_peer_takes_little),
-        cmocka_unit_test(dialog_refuses_injected_bytes_beyond_its_buffer),
         cmocka_unit_test(dialog_wants_a_pause_only_where_it_could_matter),
         cmocka_unit_test(dialog_explains_itself_without_secrets),
     };
