@@ -35,6 +35,7 @@ PICKET_CONF_ENV = PICKET_CACHE=$(@D)/cache
 PICKET_BUILD_ENV = $(PICKET_CONF_ENV)
 PICKET_BUILD_OPTS = --target picketd
 PICKET_CONF_OPTS = \
+	-DCMAKE_TOOLCHAIN_FILE=$(@D)/buildroot.cmake \
 	-DPICKET_COMMIT=$(shell git -C $(PICKET_TOP) rev-parse --short=12 HEAD 2>/dev/null || echo unknown) \
 	-DPICKET_PROFILE=$(call qstrip,$(BR2_PACKAGE_PICKET_PROFILE)) \
 	-DPICKET_HOST=OFF \
@@ -49,13 +50,28 @@ define PICKET_EXTRACT_CMDS
 			$(@D)/cache/src/$(firstword $(subst =, ,$(library)))$(sep))
 endef
 
+# Buildroot's toolchain file sets CMAKE_C_FLAGS, and then cmake takes none of
+# boards/deps/build: libraries without sections and prefix map, a curl with
+# larger tables. As CMAKE_C_FLAGS_INIT both count, Buildroot's last. Its
+# default _FORTIFY_SOURCE is left out, since Picket's is 2.
+define PICKET_WRITE_TOOLCHAIN_FILE
+	printf '%s\n' \
+		'set(CMAKE_C_FLAGS_INIT "$(filter-out -D_FORTIFY_SOURCE=1,$(TARGET_CFLAGS))")' \
+		'set(CMAKE_C_FLAGS "")' \
+		'include($(HOST_DIR)/share/buildroot/toolchainfile.cmake)' \
+		'unset(CMAKE_C_FLAGS)' > $(@D)/buildroot.cmake
+endef
+PICKET_PRE_CONFIGURE_HOOKS += PICKET_WRITE_TOOLCHAIN_FILE
+
 define PICKET_INSTALL_TARGET_CMDS
 	$(INSTALL) -D -m 0755 $(PICKET_BUILDDIR)/bin/picketd $(TARGET_DIR)/usr/bin/picketd
 	$(INSTALL) -D -m 0644 $(@D)/boards/package/site.conf \
 		$(TARGET_DIR)/etc/picket/site.conf
 endef
 
+# The last known good configuration is root's, and has its folder made for it.
 define PICKET_INSTALL_INIT_SYSV
+	$(INSTALL) -d -m 0700 $(TARGET_DIR)/var/lib/picket-good
 	$(INSTALL) -D -m 0755 $(@D)/boards/package/sysv/S95picketd \
 		$(TARGET_DIR)/etc/init.d/S95picketd
 endef
