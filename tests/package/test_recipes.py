@@ -78,6 +78,16 @@ class Pins(unittest.TestCase):
         self.assertEqual({(file, hashes.get(name), url) for url, name, file in found}, pins())
         self.assertEqual(len(hashes), len(found))
 
+    def test_yocto_leaves_the_libraries_their_own_flags(self):
+        text = (YOCTO / f"picket_{version()}.bb").read_text().replace("\\\n        ", "")
+        command = re.search(r"^    sed -i (.*) \$\{WORKDIR\}/toolchain\.cmake$", text, re.M)[1]
+        # As cmake.bbclass writes them.
+        lines = ('set( CMAKE_C_FLAGS "-O2 -g" CACHE STRING "CFLAGS" )\n',
+                 'set( CMAKE_C_FLAGS_RELEASE "-DNDEBUG" CACHE STRING "for release" )\n')
+        done = subprocess.run(["sh", "-c", f"sed {command}"], input="".join(lines),
+                              capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout, 'set( CMAKE_C_FLAGS_INIT "-O2 -g" )\n' + lines[1])
+
     def test_recipes_are_of_this_version(self):
         for file, pattern in ((OPENWRT / "Makefile", r"^PKG_VERSION:=(\S+)$"),
                               (BUILDROOT / "picket.mk", r"^PICKET_VERSION = (\S+)$")):

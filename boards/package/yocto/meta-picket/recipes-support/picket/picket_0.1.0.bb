@@ -60,8 +60,11 @@ EXTRA_OECMAKE = "-DPICKET_COMMIT=${@picket_commit(d)} -DPICKET_PROFILE=${PICKET_
 export PICKET_CACHE = "${PICKET_UNPACKED}/cache"
 
 # The compiler finds its C library by the options in CC alone; boards/deps/build calls it without.
+# Flags in cmake's cache would keep out those of boards/deps/build; as _INIT both count.
 OECMAKE_C_COMPILER = "${WORKDIR}/picket-gcc"
 do_generate_toolchain_file:append() {
+    sed -i 's/^set( CMAKE_C_FLAGS \(".*"\) CACHE STRING .*)$/set( CMAKE_C_FLAGS_INIT \1 )/' \
+        ${WORKDIR}/toolchain.cmake
     printf '#!/bin/sh\nexec %s "$@"\n' '${CC}' > ${WORKDIR}/picket-gcc
     chmod 755 ${WORKDIR}/picket-gcc
 }
@@ -75,6 +78,8 @@ do_install() {
         install -D -m 0644 ${S}/boards/package/systemd/picketd.service \
             ${D}${systemd_system_unitdir}/picketd.service
     else
+        # The last known good configuration is root's, and has its folder made for it.
+        install -d -m 0700 ${D}${localstatedir}/lib/picket-good
         install -D -m 0755 ${S}/boards/package/sysv/S95picketd ${D}${sysconfdir}/init.d/picketd
     fi
 }
