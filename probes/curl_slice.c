@@ -1,40 +1,43 @@
 #include "curl_slice.h"
 
-/* What libcurl set: one function for all its sessions; what differs is the context it is given. */
-static mbedtls_ssl_recv_t *receive;
-static struct {
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* Of the thread: that of a Modbus line receives meanwhile. */
+static _Thread_local struct {
+    bool begun;
     size_t bytes;
     unsigned reads;
-} left;
+} slice;
 
-static int receive_slice(void *context, unsigned char *bytes, size_t size)
+/* The names the linker gives to the wrapped function and to the C library's own. */
+ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags);
+ssize_t __real_recv(int fd, void *bytes, size_t size, int flags);
+
+ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags)
 {
-    size_t count = size < left.bytes ? size : left.bytes;
-    if (count == 0 || left.reads == 0) {
-        return MBEDTLS_ERR_SSL_WANT_READ;
+    if (!slice.begun) {
+        return __real_recv(fd, bytes, size, flags);
     }
-    left.reads--;
-    int received = receive(context, bytes, count);
-    left.bytes -= received > 0 ? (size_t)received : 0;
+    if (slice.reads == 0 || slice.bytes == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    slice.reads--;
+    ssize_t received = __real_recv(fd, bytes, size < slice.bytes ? size : slice.bytes, flags);
+    slice.bytes -= received > 0 ? (size_t)received : 0;
     return received;
 }
 
-bool curl_slice_attach(mbedtls_ssl_context *session)
+void curl_slice_begin(void)
 {
-    mbedtls_ssl_recv_t *theirs = session->MBEDTLS_PRIVATE(f_recv);
-    if (!theirs) {
-        return false;
-    }
-    if (theirs != receive_slice) {
-        receive = theirs;
-        mbedtls_ssl_set_bio(session, session->MBEDTLS_PRIVATE(p_bio),
-                            session->MBEDTLS_PRIVATE(f_send), receive_slice, NULL);
-    }
-    return true;
+    slice.begun = true;
+    slice.bytes = CURL_SLICE_BYTES;
+    slice.reads = CURL_SLICE_READS;
 }
 
-void curl_slice_renew(void)
+void curl_slice_end(void)
 {
-    left.bytes = CURL_SLICE_BYTES;
-    left.reads = CURL_SLICE_READS;
+    slice.begun = false;
 }

@@ -60,8 +60,25 @@ void curl_waits_tell(const struct curl_waits *waits, struct waits *out)
 void curl_waits_act(struct curl_waits *waits, curl_socket_t fd, int events)
 {
     int running;
-    curl_slice_renew();
+    curl_slice_begin();
     (void)curl_multi_socket_action(waits->multi, fd, events, &running);
+    curl_slice_end();
+}
+
+void curl_waits_take_out(struct curl_waits *waits, CURL *easy)
+{
+    curl_slice_begin();
+    (void)curl_multi_remove_handle(waits->multi, easy);
+    curl_slice_end();
+    waits->wake_us = USEC_NEVER;
+}
+
+void curl_waits_free(CURLM *multi, CURL *easy)
+{
+    curl_slice_begin();
+    curl_easy_cleanup(easy);
+    (void)curl_multi_cleanup(multi);
+    curl_slice_end();
 }
 
 /* The list is copied first: libcurl changes it while it works. */

@@ -1,7 +1,7 @@
 /* What a libcurl multi handle waits for, told to the loop: libcurl's socket and timer callbacks
  * only write down, the work is done in curl_waits_turn(), one slice of it (curl_slice.h) for each
- * descriptor. For the http probe and the push. Source:
- * libcurl's curl_multi_socket_action(3).
+ * descriptor. Whatever of libcurl may read from a socket is called here. For the http probe and the
+ * push. Source: libcurl's curl_multi_socket_action(3).
  *
  * Thread rule: the loop's thread. Memory: the struct. */
 #ifndef PICKET_CURL_WAITS_H
@@ -35,5 +35,9 @@ void curl_waits_tell(const struct curl_waits *waits, struct waits *out);
 bool curl_waits_turn(struct curl_waits *waits, const struct waits *ready, CURLcode *code);
 /* libcurl's turn for one descriptor, with CURL_CSELECT_ bits. */
 void curl_waits_act(struct curl_waits *waits, curl_socket_t fd, int events);
+/* Takes the easy handle out of the multi handle, at any moment: nothing is due after. */
+void curl_waits_take_out(struct curl_waits *waits, CURL *easy);
+/* Frees both handles, with what connections are left. NULL is fine. */
+void curl_waits_free(CURLM *multi, CURL *easy);
 
 #endif

@@ -92,7 +92,7 @@ static enum pattern_match search(struct dialog *dialog, const struct line *line,
     struct pattern_text text = {.bytes = line->start, .length = line->length, .start = from};
     text.place |= line->finished ? 0 : PATTERN_UNFINISHED;
     text.place |= dialog->line_started ? 0 : PATTERN_MIDDLE;
-    return pattern_search_shared(pattern, &text, &dialog->spare_work, groups);
+    return pattern_search(pattern, &text, &dialog->spare_work, groups);
 }
 
 /* Fails when the current line matches a reject that is in force. */

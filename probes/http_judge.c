@@ -38,7 +38,7 @@ static enum pattern_match search_header(const struct http_rule *rule,
     while (found != PATTERN_YES &&
            (value = http_answer_header(answer, rule->name, rule->name_length, &cursor))) {
         struct pattern_text text = {.bytes = value, .length = strlen(value)};
-        enum pattern_match match = pattern_search_shared(rule->pattern, &text, spare, NULL);
+        enum pattern_match match = pattern_search(rule->pattern, &text, spare, NULL);
         *present = true;
         if (match != PATTERN_NO)
             found = match;

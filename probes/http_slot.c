@@ -33,8 +33,7 @@ static void mark_first_byte(void *context, int fd)
 static void drop_handles(struct http_slot *slot)
 {
     slot->run = NULL; /* the library may set its timer once more */
-    curl_easy_cleanup(slot->easy);
-    curl_multi_cleanup(slot->multi);
+    curl_waits_free(slot->multi, slot->easy);
     slot->easy = NULL;
     slot->multi = NULL;
     slot->waits.count = 0;
@@ -164,7 +163,7 @@ void http_slot_end(struct http_slot *slot)
     if (!slot->multi)
         return;
     if (slot->transferring)
-        (void)curl_multi_remove_handle(slot->multi, slot->easy);
+        curl_waits_take_out(&slot->waits, slot->easy);
     slot->transferring = false;
     if (slot->socket_count > 0)
         end_leftovers(slot);

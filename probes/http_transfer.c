@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "curl_slice.h"
 #include "net.h"
 #include "version.h"
 
@@ -136,8 +135,7 @@ static CURLcode set_up_tls(CURL *easy, void *ssl_config, void *context)
     enter(slot, PHASE_TLS);
     keep_stale_errno(slot);
     mbedtls_ssl_context *session = session_of(slot);
-    /* The first one is the one on the socket: the target's may be inside a proxy's. */
-    if (!session || (slot->handshakes == 0 && !curl_slice_attach(session)))
+    if (!session)
         return CURLE_SSL_CONNECT_ERROR;
     slot->handshakes++;
     if (is_proxy || !slot->own) {

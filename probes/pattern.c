@@ -238,9 +238,8 @@ static enum pattern_match search(const struct pattern *pattern, const struct pat
     return PATTERN_YES;
 }
 
-enum pattern_match pattern_search_shared(const struct pattern *pattern,
-                                         const struct pattern_text *text, uint64_t *spare,
-                                         struct pattern_group *groups)
+enum pattern_match pattern_search(const struct pattern *pattern, const struct pattern_text *text,
+                                  uint64_t *spare, struct pattern_group *groups)
 {
     uint64_t own = (uint64_t)PATTERN_WORK_PER_BYTE * (text->length - text->start);
     struct work work = {.allowed = own + *spare, .pause = UINT64_MAX};
@@ -248,14 +247,6 @@ enum pattern_match pattern_search_shared(const struct pattern *pattern,
     uint64_t over = work.used > own ? work.used - own : 0;
     *spare -= over < *spare ? over : *spare;
     return match;
-}
-
-enum pattern_match pattern_search(const struct pattern *pattern, const void *subject, size_t length,
-                                  struct pattern_group *groups)
-{
-    struct pattern_text text = {.bytes = subject, .length = length};
-    uint64_t spare = PATTERN_WORK_SPARE;
-    return pattern_search_shared(pattern, &text, &spare, groups);
 }
 
 bool pattern_search_turn(const struct pattern *pattern, const void *subject, size_t length,

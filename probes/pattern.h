@@ -65,18 +65,14 @@ struct pattern *pattern_new(const char *text, size_t length, unsigned flags, cha
                             size_t why_size);
 /* NULL is fine. */
 void pattern_free(struct pattern *pattern);
-/* Searches the subject. `groups` may be NULL; else all PATTERN_GROUPS entries are set when the
- * answer is PATTERN_YES. */
-enum pattern_match pattern_search(const struct pattern *pattern, const void *subject, size_t length,
-                                  struct pattern_group *groups);
-/* The same for one of many searches in what a peer sent, which share *spare, PATTERN_WORK_SPARE to
- * begin: so none of them can be made to cost that much again and again. */
-enum pattern_match pattern_search_shared(const struct pattern *pattern,
-                                         const struct pattern_text *text, uint64_t *spare,
-                                         struct pattern_group *groups);
-/* One turn of a search. *left: the work that is left of the turn, shared by all searches in it,
- * PATTERN_TURN_WORK to begin; what this one took is gone after. True: it is over, and *match is
- * pattern_search()'s answer. False: call it again in another turn, with the same subject. */
+/* Searches the text, at the cost of what the peer's other texts left of *spare, PATTERN_WORK_SPARE
+ * to begin: so no peer can make many searches cost that much each. `groups` may be NULL; else all
+ * PATTERN_GROUPS entries are set when the answer is PATTERN_YES. */
+enum pattern_match pattern_search(const struct pattern *pattern, const struct pattern_text *text,
+                                  uint64_t *spare, struct pattern_group *groups);
+/* One turn of a search with spare work of its own. *left: the work that is left of the turn, shared
+ * by all searches in it, PATTERN_TURN_WORK to begin; what this one took is gone after. True: it is
+ * over, and *match is the answer. False: call it again in another turn, with the same subject. */
 bool pattern_search_turn(const struct pattern *pattern, const void *subject, size_t length,
                          struct pattern_progress *progress, uint64_t *left,
                          enum pattern_match *match);

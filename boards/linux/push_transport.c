@@ -11,7 +11,6 @@
 #include "buffer.h"
 #include "certinfo.h"
 #include "curl_once.h"
-#include "curl_slice.h"
 #include "curl_waits.h"
 #include "push_setup.h"
 
@@ -106,11 +105,7 @@ static CURLcode on_tls_config(CURL *easy, void *tls_config, void *context)
 {
     struct push_transport *transport = context;
     const struct trust *trust = &transport->setup.trust;
-    struct curl_tlssessioninfo *info = NULL;
-    if (curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK || !info ||
-        !info->internals || !curl_slice_attach(info->internals)) {
-        return CURLE_SSL_CONNECT_ERROR;
-    }
+    (void)easy;
     certinfo_init(&transport->certinfo, &transport->facts, clock_wall(transport->clock),
                   trust->verify, false);
     trust_apply(trust, tls_config);
@@ -174,10 +169,9 @@ void push_transport_free(struct push_transport *transport)
     if (transport->state == TRANSPORT_RESOLVING) {
         transport->resolver->cancel(transport->resolver->context, transport->resolver_slot);
     } else if (transport->state == TRANSPORT_SENDING) {
-        curl_multi_remove_handle(transport->multi, transport->easy);
+        curl_waits_take_out(&transport->waits, transport->easy);
     }
-    curl_easy_cleanup(transport->easy);
-    curl_multi_cleanup(transport->multi);
+    curl_waits_free(transport->multi, transport->easy);
     push_setup_close(&transport->setup);
     if (transport->has_curl) {
         curl_once_release();
@@ -224,8 +218,7 @@ static void end_transfer(struct push_transport *transport, CURLcode code)
     curl_off_t retry_after_s = 0;
     curl_easy_getinfo(transport->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transport->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
-    curl_multi_remove_handle(transport->multi, transport->easy);
-    transport->waits.wake_us = USEC_NEVER;
+    curl_waits_take_out(&transport->waits, transport->easy);
     transport->reply = (struct upstream_reply){.http_status = (int)status};
     /* A reply that we cut off was given all the same. One that the receiver broke off was not: the
      * state is pushed again, which cannot count anything twice. */
@@ -338,8 +331,7 @@ static void reset(void *context)
     if (transport->state == TRANSPORT_RESOLVING) {
         transport->resolver->cancel(transport->resolver->context, transport->resolver_slot);
     } else if (transport->state == TRANSPORT_SENDING) {
-        curl_multi_remove_handle(transport->multi, transport->easy);
-        transport->waits.wake_us = USEC_NEVER;
+        curl_waits_take_out(&transport->waits, transport->easy);
     }
     if (transport->state != TRANSPORT_IDLE) {
         set_state(transport, TRANSPORT_IDLE);

@@ -25,7 +25,6 @@ CIRCLES = {
 }
 # (file, called as): whom it may reach, as a pattern; "" is a library's function.
 PASSED = {
-    ("curl_slice.c", "receive"): "",
     ("config_check.c", "wrong"): r"wrong_\w+",
     ("http_keys.c", "check"): r"probes/http_keys\.c:check_(url|header|body_rule|header_rule)",
     ("modbus_read.c", "parse"): r"parse_(order|scale|offset|range|sentinel|stuck|bit)",

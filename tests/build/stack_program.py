@@ -36,7 +36,7 @@ POINTERS = [
     ("curl", r"Curl_cwriter.*|Curl_client_\w+|cl_reset_writer|cw_.*|do_init_writer.*|error_do_write"
      r"|httpchunk_readwrite",
      r"(Curl_)?cwt?_\w+|\w*(un|identity_)encod\w+|error_writer|hds_cw_collect",
-     r"probes/http_transfer\.c:take_(body|header)|probes/curl_slice\.c:\w+"
+     r"probes/http_transfer\.c:take_(body|header)"
      r"|boards/linux/push_transport\.c:on_body"),
     ("curl", r"mbed_configure_ssl", "",
      r"probes/http_transfer\.c:set_up_tls|boards/linux/push_transport\.c:on_tls_config"),

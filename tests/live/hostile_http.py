@@ -41,6 +41,8 @@ class Exchange:
         head, self.body = data.split(b"\r\n\r\n", 1)
         lines = head.decode("latin-1").split("\r\n")
         self.method, target, _ = lines[0].split(" ", 2)
+        if self.method == "CONNECT":  # ok.test:443 asks for /ok, of a proxy
+            target = "/" + target.split(".")[0]
         parts = urlsplit(target)
         self.path, self.query = parts.path, {k: v[0] for k, v in parse_qs(parts.query).items()}
         for line in lines[1:]:
@@ -121,6 +123,18 @@ def endless_body(x):
     x.send(HEAD + b"\r\n")
     while True:
         x.send(b"b" * 65536)
+
+
+def endless_refusal(x):
+    x.send(b"HTTP/1.1 407 No\r\nContent-Length: 100000000000\r\n\r\n")
+    while True:
+        x.send(b"r" * 65536)
+
+
+def endless_fold(x):
+    x.send(b"HTTP/1.1 200 OK\r\nX-Fold: a\r\n")
+    while True:
+        x.send(b" " * 65536)
 
 
 def chunked_forever(x):
@@ -246,10 +260,10 @@ def echo(x):
 BEHAVIOURS = {
     "/" + f.__name__.replace("_", "-"): f
     for f in (ok, delay, delay_body, drip_body, drip_header, endless_header, endless_headers,
-              endless_body, chunked_forever, bad_chunk, chunk_cut, short_body, redirect, loop, hops,
-              redirect_drip, gzipped, rst_body, rst_now, close_now, silent, continues, continue_ok,
-              huge_status, nul_header, many_same, garbage, http09, http10, status, sized, cookie,
-              echo)
+              endless_body, endless_refusal, endless_fold, chunked_forever, bad_chunk, chunk_cut,
+              short_body, redirect, loop, hops, redirect_drip, gzipped, rst_body, rst_now,
+              close_now, silent, continues, continue_ok, huge_status, nul_header, many_same,
+              garbage, http09, http10, status, sized, cookie, echo)
 }
 
 

@@ -368,6 +368,13 @@ class AgainstHostile(unittest.TestCase):
         self.assertEqual(result["outcome"], "success", result)
         self.assertEqual(self.server.requests[-1].headers["host"], "target.invalid")
 
+    def test_a_proxy_that_answers_without_end_holds_nobody(self):
+        for name in ("endless-refusal", "endless-fold"):
+            with self.subTest(name):
+                result = probe(f"https://{name}.test/", "--proxy", self.server.url(""), timeout=1.0)
+                self.assertEqual(result["outcome"], "failure", result)
+                self.assertLess(result["duration_seconds"], 1.0 + 0.25 * support.PATIENCE)
+
     def test_refused_and_unreachable(self):
         port = free_port()
         result = probe(f"http://127.0.0.1:{port}/")

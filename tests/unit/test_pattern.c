@@ -25,6 +25,20 @@ static struct pattern *compiled(const char *text, unsigned flags)
     return pattern;
 }
 
+static enum pattern_match search_at(const struct pattern *pattern, const char *bytes, size_t length,
+                                    size_t start, unsigned place, struct pattern_group *groups)
+{
+    struct pattern_text text = {bytes, length, start, place};
+    uint64_t spare = PATTERN_WORK_SPARE;
+    return pattern_search(pattern, &text, &spare, groups);
+}
+
+static enum pattern_match search(const struct pattern *pattern, const char *subject, size_t length,
+                                 struct pattern_group *groups)
+{
+    return search_at(pattern, subject, length, 0, 0, groups);
+}
+
 /* Of the processor's time, which others on the machine do not take. */
 static double seconds(void)
 {
@@ -63,7 +77,7 @@ static void pattern_matches_bytes_as_perl_does(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct pattern *pattern = compiled(rows[i].pattern, rows[i].flags);
         size_t length = rows[i].length > 0 ? rows[i].length : strlen(rows[i].subject);
-        enum pattern_match match = pattern_search(pattern, rows[i].subject, length, NULL);
+        enum pattern_match match = search(pattern, rows[i].subject, length, NULL);
         if (match != rows[i].match) {
             fail_msg("row %zu: /%s/ gave %d", i, rows[i].pattern, (int)match);
         }
@@ -76,7 +90,7 @@ static void pattern_gives_its_groups(void **state)
     (void)state;
     struct pattern_group groups[PATTERN_GROUPS];
     struct pattern *pattern = compiled("(\\d+)-(x)?(\\w*)", 0);
-    assert_int_equal(pattern_search(pattern, "ab 12-cd", 8, groups), PATTERN_YES);
+    assert_int_equal(search(pattern, "ab 12-cd", 8, groups), PATTERN_YES);
     assert_int_equal(groups[0].start, 3);
     assert_int_equal(groups[0].length, 5);
     assert_int_equal(groups[1].start, 3);
@@ -89,7 +103,7 @@ static void pattern_gives_its_groups(void **state)
     pattern_free(pattern);
 
     pattern = compiled("(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)(k)", 0);
-    assert_int_equal(pattern_search(pattern, "abcdefghijk", 11, groups), PATTERN_YES);
+    assert_int_equal(search(pattern, "abcdefghijk", 11, groups), PATTERN_YES);
     assert_int_equal(groups[0].length, 11);
     assert_int_equal(groups[9].start, 8);
     pattern_free(pattern);
@@ -164,7 +178,7 @@ static void pattern_gives_up_on_text_made_to_hang_it(void **state)
         subject[sizeof subject - 1] = rows[i].pattern[strlen(rows[i].pattern) - 1]; /* the bait */
         struct pattern *pattern = compiled(rows[i].pattern, 0);
         double before = seconds();
-        enum pattern_match match = pattern_search(pattern, subject, sizeof subject, NULL);
+        enum pattern_match match = search(pattern, subject, sizeof subject, NULL);
         double took = seconds() - before;
         if (match != rows[i].match || took > 1.0) {
             fail_msg("/%s/ gave %d after %.3f s", rows[i].pattern, (int)match, took);
@@ -205,7 +219,7 @@ static void pattern_finds_what_people_look_for_in_large_text(void **state)
     memcpy(subject + SIZE - 100, " a needle.", 10);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct pattern *pattern = compiled(rows[i].pattern, rows[i].flags);
-        enum pattern_match match = pattern_search(pattern, subject, SIZE, NULL);
+        enum pattern_match match = search(pattern, subject, SIZE, NULL);
         if (match != rows[i].match) {
             fail_msg("/%s/ gave %d", rows[i].pattern, (int)match);
         }
@@ -273,7 +287,7 @@ static void pattern_ends_alike_in_turns_and_at_once(void **state)
         for (size_t s = 0; s < ARRAY_LEN(subjects); s++) {
             size_t length = strlen(subjects[s]);
             uint64_t most;
-            enum pattern_match whole = pattern_search(pattern, subjects[s], length, NULL),
+            enum pattern_match whole = search(pattern, subjects[s], length, NULL),
                                turns = search_in_turns(pattern, subjects[s], length, 1, &most);
             if (whole != turns) {
                 fail_msg("/%s/ on \"%s\": %d at once, %d in turns", patterns[p].pattern,
@@ -308,7 +322,7 @@ static void pattern_gives_others_their_turn(void **state)
         }
         struct pattern *pattern = compiled(rows[i].pattern, 0);
         uint64_t most;
-        enum pattern_match whole = pattern_search(pattern, subject, SIZE, NULL),
+        enum pattern_match whole = search(pattern, subject, SIZE, NULL),
                            turns =
                                search_in_turns(pattern, subject, SIZE, PATTERN_TURN_WORK, &most);
         if (turns != whole || most > PATTERN_TURN_WORK + ONE_START) {
@@ -324,7 +338,7 @@ static double seconds_to_miss(const char *text, unsigned flags, const char *subj
 {
     struct pattern *pattern = compiled(text, flags);
     double before = seconds();
-    assert_int_equal(pattern_search(pattern, subject, length, NULL), PATTERN_NO);
+    assert_int_equal(search(pattern, subject, length, NULL), PATTERN_NO);
     double took = seconds() - before;
     pattern_free(pattern);
     return took;
@@ -357,18 +371,10 @@ static void pattern_search_allocates_nothing(void **state)
     memset(subject, 'a', sizeof subject);
     struct pattern *pattern = compiled("^(?:(a)|b)*c", 0);
     size_t before = heap_bytes();
-    assert_int_equal(pattern_search(pattern, subject, sizeof subject, NULL), PATTERN_LIMIT);
-    assert_int_equal(pattern_search(pattern, subject, 100, NULL), PATTERN_NO);
+    assert_int_equal(search(pattern, subject, sizeof subject, NULL), PATTERN_LIMIT);
+    assert_int_equal(search(pattern, subject, 100, NULL), PATTERN_NO);
     assert_int_equal(heap_bytes(), before);
     pattern_free(pattern);
-}
-
-static enum pattern_match search_at(const struct pattern *pattern, const char *bytes, size_t length,
-                                    size_t start, unsigned place, struct pattern_group *groups)
-{
-    struct pattern_text text = {bytes, length, start, place};
-    uint64_t spare = PATTERN_WORK_SPARE;
-    return pattern_search_shared(pattern, &text, &spare, groups);
 }
 
 static bool same_groups(const struct pattern_group *a, const struct pattern_group *b)
@@ -401,7 +407,7 @@ static void pattern_on_an_unfinished_line_says_only_what_more_bytes_cannot_chang
         for (size_t s = 0; s < ARRAY_LEN(subjects); s++) {
             struct pattern_group whole[PATTERN_GROUPS], part[PATTERN_GROUPS];
             size_t length = strlen(subjects[s]);
-            enum pattern_match end = pattern_search(pattern, subjects[s], length, whole);
+            enum pattern_match end = search(pattern, subjects[s], length, whole);
             for (size_t cut = 0; cut <= length; cut++) {
                 enum pattern_match match =
                     search_at(pattern, subjects[s], cut, 0, PATTERN_UNFINISHED, part);
