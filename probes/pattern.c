@@ -11,8 +11,9 @@
 /* Automatic callouts report each item of the pattern that is tried; one costs about as much as
  * stepping over so many characters. */
 enum { WORK_PER_ITEM = 8 };
-/* How often one start may go back: it bounds what one start takes, and so how long a turn lasts. */
-enum { MATCH_LIMIT = 500000 };
+/* What one start may cost, and how often it may go back, which is less: a turn ends between starts,
+ * so they bound how long it lasts. */
+enum { START_WORK = 6000000, MATCH_LIMIT = 500000 };
 /* PCRE2 begins a search with room for this many frames, or fails when they do not fit. */
 enum { FIRST_FRAMES = 10 };
 /* PCRE2 compiles a group by calling itself. Its own limit, 250, would take 150 KiB of the stack. */
@@ -20,6 +21,7 @@ enum { NESTED_GROUPS = 8 };
 
 struct pattern {
     pcre2_code *code;
+    bool refers_back;
     bool at_once; /* it asks where the search began (\\G): that must not be where a turn began */
 };
 
@@ -32,11 +34,26 @@ static struct {
 
 struct work {
     uint64_t used, allowed;
-    uint64_t pause;  /* what may be used before it pauses at the next start */
+    uint64_t pause; /* what may be used before it pauses at the next start */
+    bool refers_back;
+    uint64_t before; /* what was used before this start */
     size_t start;    /* of the match that is tried */
     size_t position; /* where the last callout was */
     bool paused;     /* nothing begins before `start` */
 };
+
+/* What a reference to a group may have been compared with, which no callout tells. */
+static uint64_t longest_group(const pcre2_callout_block *block)
+{
+    uint64_t longest = 0;
+    for (uint32_t i = 1; i < block->capture_top; i++) {
+        size_t from = block->offset_vector[2 * i], to = block->offset_vector[2 * i + 1];
+        if (from != PCRE2_UNSET && to > from && to - from > longest) {
+            longest = to - from;
+        }
+    }
+    return longest;
+}
 
 /* Counts what was done since the last call: one item, and the characters it stepped over. */
 static int count_work(pcre2_callout_block *block, void *context)
@@ -44,6 +61,7 @@ static int count_work(pcre2_callout_block *block, void *context)
     struct work *work = context;
     if (block->start_match != work->start) {
         work->start = block->start_match;
+        work->before = work->used;
         work->paused = work->used >= work->pause;
         if (work->paused) {
             return PCRE2_ERROR_CALLOUT;
@@ -52,7 +70,9 @@ static int count_work(pcre2_callout_block *block, void *context)
     size_t from = work->position, to = block->current_position;
     work->position = to;
     work->used += WORK_PER_ITEM + (to > from ? to - from : from - to);
-    return work->used > work->allowed ? PCRE2_ERROR_CALLOUT : 0;
+    work->used += work->refers_back ? longest_group(block) : 0;
+    bool over = work->used > work->allowed || work->used - work->before > START_WORK;
+    return over ? PCRE2_ERROR_CALLOUT : 0;
 }
 
 /* Makes PCRE2 take all the memory it may ever use now: it grows its frames during a search, and
@@ -186,6 +206,9 @@ struct pattern *pattern_new(const char *text, size_t length, unsigned flags, cha
         return NULL;
     }
     pattern->code = code;
+    uint32_t references = 0;
+    pcre2_pattern_info(code, PCRE2_INFO_BACKREFMAX, &references);
+    pattern->refers_back = references > 0;
     pattern->at_once = memmem(text, length, "\\G", 2) != NULL;
     return pattern;
 }
@@ -218,6 +241,8 @@ static enum pattern_match search(const struct pattern *pattern, const struct pat
     /* PCRE2 then answers "partial" wherever it would have to look at what comes next. */
     uint32_t options = (text->place & PATTERN_UNFINISHED) != 0 ? PCRE2_PARTIAL_HARD : 0;
     options |= (text->place & PATTERN_MIDDLE) != 0 ? PCRE2_NOTBOL : 0;
+    work->refers_back = pattern->refers_back;
+    work->before = work->used;
     work->start = text->start;
     work->position = text->start;
     pcre2_set_callout(scratch.context, count_work, work);

@@ -329,6 +329,20 @@ class TlsTest(unittest.TestCase):
         self.check(result, "tls_handshake")
         self.assertIn("version", result["note"])
 
+    def test_a_large_group_of_the_server_is_refused_before_it_costs_anything(self):
+        for bits in (2048, 4096, 8192):
+            parameters = self.folder / f"ffdhe{bits}.pem"
+            subprocess.run(["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt",
+                            f"group:ffdhe{bits}", "-out", parameters], check=True,
+                           capture_output=True)
+            for options in (["-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256", "-dhparam",
+                             parameters],
+                            ["-tls1_3", "-groups", f"ffdhe{bits}"]):
+                with self.subTest(bits=bits, version=options[0]), \
+                        OpensslServer(self.folder, "rsa", *options) as server:
+                    result = probe(f"localhost:{server.port}", *self.ca)
+                    self.check(result, None if bits == 2048 else "tls_handshake")
+
     def starttls_script(self, lines):
         """Says and hears line by line, then serves TLS. None: the server speaks first."""
         def script(connection, over):

@@ -306,12 +306,13 @@ static void pattern_gives_others_their_turn(void **state)
     } rows[] = {
         {"...[^a-z]x", "the quick fox jumps over\n"},
         {"(a+)+b", "aaaaaaaaaaaaaaac"},
+        {"^.*?a\\N*+c", "a"},
         {"[a-z ]*9", "abcd efgh "},
         {"(?s)^.*zzz", "a"},
         {"(?i)NEEDLE", "ne"},
         {"(?:[^x]|y)*z", "a"},
     };
-    enum { SIZE = 1024 * 1024, ONE_START = 6 * PATTERN_TURN_WORK };
+    enum { SIZE = 1024 * 1024, ONE_START = 6100000 };
     char *subject = malloc(SIZE);
     (void)state;
     assert_non_null(subject);
@@ -332,6 +333,22 @@ static void pattern_gives_others_their_turn(void **state)
         pattern_free(pattern);
     }
     free(subject);
+}
+
+/* A reference to a long group is compared with the text over and over, far from where it stands. */
+static void pattern_counts_what_its_references_read(void **state)
+{
+    static char subject[64 * 1024];
+    (void)state;
+    memset(subject, 'a', sizeof subject);
+    memcpy(subject + sizeof subject / 2, "c-", 2);
+    struct pattern *pattern = compiled("^(\\w+)-.*?\\1!", PATTERN_CASELESS);
+    assert_int_equal(search(pattern, subject, sizeof subject, NULL), PATTERN_LIMIT);
+    pattern_free(pattern);
+    pattern = compiled("<(\\w+)>[^<]*</\\1>", 0);
+    memcpy(subject + sizeof subject - 30, "<title>Branch</title>", 21);
+    assert_int_equal(search(pattern, subject, sizeof subject, NULL), PATTERN_YES);
+    pattern_free(pattern);
 }
 
 static double seconds_to_miss(const char *text, unsigned flags, const char *subject, size_t length)
@@ -447,6 +464,7 @@ int main(void)
         cmocka_unit_test(pattern_finds_what_people_look_for_in_large_text),
         cmocka_unit_test(pattern_ends_alike_in_turns_and_at_once),
         cmocka_unit_test(pattern_gives_others_their_turn),
+        cmocka_unit_test(pattern_counts_what_its_references_read),
         cmocka_unit_test(pattern_searches_capitals_as_fast_as_small_letters),
         cmocka_unit_test(pattern_search_allocates_nothing),
         cmocka_unit_test(pattern_on_an_unfinished_line_says_only_what_more_bytes_cannot_change),
