@@ -572,15 +572,16 @@ class Names(LiveTest):
 
 
 class NameServer:
-    """Answers A questions for 127.0.0.1 on UDP; `cut` sets the truncation flag. Notes TCP."""
+    """Answers A questions on UDP with 127.0.0.1, `times` over; `cut` sets the truncation flag.
+    Notes TCP."""
 
-    def __init__(self, address, cut=False):
+    def __init__(self, address, cut=False, times=1):
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind((address, 53))
         self.tcp = socket.create_server((address, 53))
         self.udp.settimeout(0.1)
         self.tcp.setblocking(False)
-        self.cut = cut
+        self.cut, self.times = cut, times
         self.asked = 0
         self.tcp_seen = 0
         self.stopped = threading.Event()
@@ -603,10 +604,10 @@ class NameServer:
             end = question.index(b"\0", 12) + 5
             is_a = question[end - 4:end - 2] == b"\0\1"
             flags = b"\x83\x80" if self.cut else b"\x81\x80"
-            answer = question[:2] + flags + b"\0\1" + (b"\0\1" if is_a else b"\0\0") + b"\0\0\0\0"
+            times = self.times if is_a else 0
+            answer = question[:2] + flags + b"\0\1" + times.to_bytes(2, "big") + b"\0\0\0\0"
             answer += question[12:end]
-            if is_a:
-                answer += b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x7f\0\0\1"
+            answer += b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x7f\0\0\1" * times
             self.udp.sendto(answer, peer)
 
     def close(self):
@@ -650,6 +651,19 @@ class OwnResolvConf(LiveTest):
         self.assertEqual(agent.target("p")["outcome"], "success", agent.log())
         self.assertGreater(server.asked, 3)
         self.assertEqual(server.tcp_seen, 0)
+
+    def test_an_answer_that_was_not_asked_for_in_this_size_did_not_come(self):
+        target = self.closing(Target())
+        for address, times, outcome in (("127.0.0.56", 250, "success"),
+                                        ("127.0.0.57", 260, "failure")):
+            with self.subTest(times):
+                server = self.server(address, times=times)
+                agent = self.run_with(f"nameserver {address}\n",
+                                      site(http("p", f"http://portal.test:{target.port}/")))
+                agent.wait_runs("p", 3)
+                self.assertEqual(agent.target("p")["outcome"], outcome, agent.log())
+                self.assertGreater(server.asked, 0)
+                agent.close()
 
     def test_a_changed_name_server_is_followed(self):
         first, second = self.server("127.0.0.54"), self.server("127.0.0.55")
