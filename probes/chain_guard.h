@@ -19,8 +19,9 @@
 enum {
     CHAIN_GUARD_SENT_MAX = 64,   /* certificates in all; what fits into one message */
     CHAIN_GUARD_CHECKS_MAX = 12, /* signatures that could be tried; an honest chain has two or so */
-    CHAIN_GUARD_COST_MAX = 96,   /* their cost; 1 is about a P-256 verification */
-    CHAIN_GUARD_EXPONENT_BITS = 64
+    /* Their cost; 1 is about a P-256 verification. Two of the slowest curve, an honest chain's. */
+    CHAIN_GUARD_COST_MAX = 40,
+    CHAIN_GUARD_EXPONENT_BITS = 32
 };
 
 /* False: verifying this chain, leaf first, could take unreasonably long. */
