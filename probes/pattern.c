@@ -21,8 +21,8 @@ enum { NESTED_GROUPS = 8 };
 
 struct pattern {
     pcre2_code *code;
-    bool refers_back;
-    bool at_once; /* it asks where the search began (\\G): that must not be where a turn began */
+    bool refers_back; /* to a group */
+    bool at_once;     /* it asks where the search began (\G): that must not be where a turn began */
 };
 
 /* Shared by all patterns: a search uses it from begin to end, and there is one thread. */
@@ -33,9 +33,9 @@ static struct {
 } scratch;
 
 struct work {
+    const struct pattern *pattern;
     uint64_t used, allowed;
-    uint64_t pause; /* what may be used before it pauses at the next start */
-    bool refers_back;
+    uint64_t pause;  /* what may be used before it pauses at the next start */
     uint64_t before; /* what was used before this start */
     size_t start;    /* of the match that is tried */
     size_t position; /* where the last callout was */
@@ -70,7 +70,7 @@ static int count_work(pcre2_callout_block *block, void *context)
     size_t from = work->position, to = block->current_position;
     work->position = to;
     work->used += WORK_PER_ITEM + (to > from ? to - from : from - to);
-    work->used += work->refers_back ? longest_group(block) : 0;
+    work->used += work->pattern->refers_back ? longest_group(block) : 0;
     bool over = work->used > work->allowed || work->used - work->before > START_WORK;
     return over ? PCRE2_ERROR_CALLOUT : 0;
 }
@@ -235,18 +235,17 @@ static void read_groups(int found, struct pattern_group *groups)
     }
 }
 
-static enum pattern_match search(const struct pattern *pattern, const struct pattern_text *text,
-                                 struct work *work, struct pattern_group *groups)
+static enum pattern_match search(const struct pattern_text *text, struct work *work,
+                                 struct pattern_group *groups)
 {
     /* PCRE2 then answers "partial" wherever it would have to look at what comes next. */
     uint32_t options = (text->place & PATTERN_UNFINISHED) != 0 ? PCRE2_PARTIAL_HARD : 0;
     options |= (text->place & PATTERN_MIDDLE) != 0 ? PCRE2_NOTBOL : 0;
-    work->refers_back = pattern->refers_back;
     work->before = work->used;
     work->start = text->start;
     work->position = text->start;
     pcre2_set_callout(scratch.context, count_work, work);
-    int found = pcre2_match(pattern->code, text->bytes, text->length, text->start, options,
+    int found = pcre2_match(work->pattern->code, text->bytes, text->length, text->start, options,
                             scratch.data, scratch.context);
     if (found == PCRE2_ERROR_NOMATCH) {
         return PATTERN_NO;
@@ -267,8 +266,8 @@ enum pattern_match pattern_search(const struct pattern *pattern, const struct pa
                                   uint64_t *spare, struct pattern_group *groups)
 {
     uint64_t own = (uint64_t)PATTERN_WORK_PER_BYTE * (text->length - text->start);
-    struct work work = {.allowed = own + *spare, .pause = UINT64_MAX};
-    enum pattern_match match = search(pattern, text, &work, groups);
+    struct work work = {.pattern = pattern, .allowed = own + *spare, .pause = UINT64_MAX};
+    enum pattern_match match = search(text, &work, groups);
     uint64_t over = work.used > own ? work.used - own : 0;
     *spare -= over < *spare ? over : *spare;
     return match;
@@ -279,10 +278,11 @@ bool pattern_search_turn(const struct pattern *pattern, const void *subject, siz
                          enum pattern_match *match)
 {
     struct pattern_text text = {.bytes = subject, .length = length, .start = progress->start};
-    struct work work = {.used = progress->work,
+    struct work work = {.pattern = pattern,
+                        .used = progress->work,
                         .allowed = PATTERN_WORK_SPARE + (uint64_t)PATTERN_WORK_PER_BYTE * length,
                         .pause = pattern->at_once ? UINT64_MAX : progress->work + *left};
-    *match = search(pattern, &text, &work, NULL);
+    *match = search(&text, &work, NULL);
     uint64_t used = work.used - progress->work;
     *left -= used < *left ? used : *left;
     *progress = (struct pattern_progress){work.start, work.used};

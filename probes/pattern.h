@@ -32,8 +32,9 @@ enum pattern_match {
  * workstation, tens on a small board. */
 enum { PATTERN_WORK_PER_BYTE = 48, PATTERN_WORK_SPARE = 2000000 };
 
-/* The work of one turn. With what one start may take on top, a turn lasts 20 ms on a workstation at
- * worst, a tenth of a second or two on a board of 800 MHz. */
+/* The work of one turn. With what one start may take on top, a turn lasts 20 ms on a workstation, a
+ * tenth of a second or two on a board of 800 MHz. Longer only with what counts as one item whatever
+ * it reads: a repeat of hundreds or thousands, such as `.{4000}`, and calls of a group. */
 enum { PATTERN_TURN_WORK = 1000000 };
 
 /* How far a search in turns is: {0} to begin. */

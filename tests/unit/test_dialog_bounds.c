@@ -66,6 +66,11 @@ static void dialog_gives_up_on_many_lines_made_for_a_pattern(void **state)
     assert_int_equal(end.state, DIALOG_FAILED);
     assert_int_equal(end.reason, REASON_INTERNAL);
     assert_in_range(dialog.total, 1, 2000);
+    /* What a server says in good faith is within bounds, however much it is. */
+    static const char *const many[STEPS] = {"reject /.[a-z]{2}/", "reject /..[a-z]/",
+                                            "reject /.[^A-Z]+x/", "expect /ready/"};
+    flood(many, "250-SIZE 35882577\n", 60000, 1000, &end);
+    assert_int_equal(end.state, DIALOG_OPEN);
 }
 
 /* A line longer than the buffer: its beginning is forgotten, its end is found, wherever it is. */

@@ -51,8 +51,8 @@ def picket_commit(d):
     import oe.buildcfg
     return oe.buildcfg.get_metadata_git_revision(d.getVar('PICKET_TOP'))[:12].strip('<>')
 
-# A file in boards/profiles, such as raspberry-pi: limits and defaults of a board. Empty: those of the
-# README.
+# A file in boards/profiles, such as raspberry-pi: limits and defaults of a board. Empty: those of
+# the README.
 PICKET_PROFILE ?= ""
 
 EXTRA_OECMAKE = "-DPICKET_COMMIT=${@picket_commit(d)} -DPICKET_PROFILE=${PICKET_PROFILE} \
